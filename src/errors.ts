@@ -1,0 +1,304 @@
+/**
+ * The one error class of hawser and the closed list of its codes.
+ *
+ * `docs/errors.md` is generated from this file: a code's meaning is the doc comment of its member in
+ * {@link ErrorDetails}.
+ */
+
+/** What one source or provider said when a read had to fall back to another. */
+export interface Attempt {
+  /** The source's or provider's label, or the URL that was asked. */
+  readonly label: string;
+  /** The code of the error that it ended with, or a short word. */
+  readonly code: string;
+  /** One sentence for a person. */
+  readonly message: string;
+}
+
+/** Both sides of a fork (M9): enough for anyone to check both signatures. */
+export interface ForkProof {
+  readonly network: string;
+  readonly name: string;
+  /** txid of the PREORDER, display order. */
+  readonly tenure: string;
+  readonly id: string;
+  readonly epoch: number;
+  readonly ver: number;
+  /** x-only public key, hex. */
+  readonly pubkey: string;
+  /** The bodies of the two records as they were served. */
+  readonly records: readonly [string, string];
+}
+
+/** The details that an error of each code carries. */
+export interface ErrorDetails {
+  /** An argument or option does not have the form that its documentation asks for. */
+  INPUT_INVALID: { readonly argument: string; readonly expected: string; readonly got: string };
+  /** A URL is not one that protocol U1 admits. */
+  INPUT_URL_INVALID: { readonly url: string; readonly reason: string };
+  /** A mutable data id is not one that protocol M1 admits. */
+  INPUT_ID_INVALID: { readonly id: string; readonly reason: string };
+  /** A key file, private key or public key cannot be used. */
+  INPUT_KEY_INVALID: { readonly reason: string };
+  /** A configuration value is missing or wrong. */
+  INPUT_CONFIG_INVALID: { readonly setting: string; readonly reason: string };
+  /** Data is larger than the protocol or the caller allows. */
+  INPUT_TOO_LARGE: { readonly what: string; readonly bytes: number; readonly maxBytes: number };
+  /** A fee or fee rate is above the guard that the caller set (W9). */
+  INPUT_FEE_TOO_HIGH: { readonly what: string; readonly got: string; readonly max: string };
+  /** A file that the caller named cannot be read or written. */
+  INPUT_FILE_UNUSABLE: { readonly path: string; readonly reason: string };
+  /** The name does not follow protocol N1. */
+  NAME_INVALID: { readonly name: string; readonly reason: string };
+  /** The name cannot be written because it is not registered, or has ended. */
+  NAME_NOT_REGISTERED: { readonly name: string; readonly status: string };
+  /** The name's beacon had too many entries before registration; registering it could leave it unreadable (V8). */
+  NAME_BEACON_FLOODED: { readonly name: string; readonly entries: number; readonly max: number };
+  /** The name's owner or tenure is not the one that the caller expected. */
+  NAME_OWNER_CHANGED: { readonly name: string; readonly expected: string; readonly got: string };
+  /** The name's seal was spent by something that is no operation; it must be recovered before it can be written (C8). */
+  NAME_UNSEALED: { readonly name: string; readonly txid: string };
+
+  /** No complete answer from enough chain sources (V5). */
+  CHAIN_UNAVAILABLE: { readonly needed: number; readonly answered: number; readonly attempts: readonly Attempt[] };
+  /** The best chain's tip is older than the tip-age limit (V7). */
+  CHAIN_STALE: { readonly tipAgeMs: number; readonly maxTipAgeMs: number; readonly tipHeight: number };
+  /** The seal was spent by an operation of a later protocol version; the older profile is not an answer (C7). */
+  CHAIN_UNSUPPORTED_OPERATION: { readonly txid: string; readonly height: number };
+  /** A header breaks a rule of V1. */
+  CHAIN_HEADER_INVALID: { readonly height: number; readonly reason: string };
+  /** A chain forks below the checkpoint or has less than the minimum work (V1). */
+  CHAIN_WORK_INSUFFICIENT: { readonly work: string; readonly minimumWork: string };
+  /** A Merkle proof does not prove what it claims (V2). */
+  CHAIN_PROOF_INVALID: { readonly txid: string; readonly reason: string };
+  /** Bytes are not exactly one transaction, or not the one asked for (V2, V3). */
+  CHAIN_TRANSACTION_INVALID: { readonly reason: string };
+  /** No source accepted the transaction. */
+  CHAIN_BROADCAST_REFUSED: { readonly txid: string; readonly attempts: readonly Attempt[] };
+  /** A transaction did not reach the wanted depth in the time that the caller gave. */
+  CHAIN_TIMEOUT: { readonly operation: string; readonly waitedMs: number };
+
+  /** The anchored profile is on no provider that answered (P6). */
+  PROFILE_UNAVAILABLE: { readonly profileHash: string; readonly attempts: readonly Attempt[] };
+  /** The profile has the anchored hash but does not follow section 5. */
+  PROFILE_INVALID: { readonly reason: string };
+  /** The profile is of a later version of the protocol (P5). */
+  PROFILE_UNSUPPORTED: { readonly version: string };
+  /** An index node is on no provider that answered. */
+  INDEX_UNAVAILABLE: { readonly hash: string; readonly attempts: readonly Attempt[] };
+  /** An index node has the right hash but does not follow section 5. */
+  INDEX_INVALID: { readonly reason: string };
+  /** The index does not hold the id and the caller forbade creating it. */
+  ROUTE_MISSING: { readonly id: string };
+  /** Neither route, profile nor owner script gives a key, so nothing can be verified (M2). */
+  ROUTE_NO_KEY: { readonly id: string };
+  /** The route's epoch exceeds the height of its operation (M6). */
+  ROUTE_EPOCH_INVALID: { readonly id: string; readonly epoch: number; readonly height: number };
+  /** The signer's key is not the one that the route names (W5). */
+  ROUTE_KEY_MISMATCH: { readonly id: string; readonly expected: string; readonly got: string };
+
+  /** The bytes are not a record (M3). */
+  RECORD_INVALID: { readonly reason: string };
+  /** The signature is not of the expected key over this network, name, tenure, id, epoch and data (M4). */
+  RECORD_SIGNATURE_INVALID: { readonly id: string; readonly pubkey: string };
+  /** No replica answered with the record (M8). */
+  RECORD_UNAVAILABLE: { readonly id: string; readonly attempts: readonly Attempt[] };
+  /** Replicas answered, none with a record that verifies (M8). */
+  RECORD_UNVERIFIED: { readonly id: string; readonly attempts: readonly Attempt[] };
+  /** The best record that any replica holds is older than what is already known (M5). */
+  RECORD_STALE: {
+    readonly id: string;
+    readonly got: { readonly epoch: number; readonly ver: number };
+    readonly floor: { readonly epoch: number; readonly ver: number };
+    readonly attempts: readonly Attempt[];
+  };
+  /** Two different data were signed under one version (M9). */
+  RECORD_FORKED: { readonly proof: ForkProof; readonly attempts: readonly Attempt[] };
+  /** The record is older than its route's `maxAgeMs` (M10). */
+  RECORD_EXPIRED: { readonly id: string; readonly ageMs: number; readonly maxAgeMs: number };
+  /** Only records dated ahead of the reader's clock were served (M10). */
+  RECORD_FROM_FUTURE: { readonly id: string; readonly attempts: readonly Attempt[] };
+  /** No replica answered with the data (I2). */
+  CONTENT_UNAVAILABLE: { readonly key: string; readonly attempts: readonly Attempt[] };
+  /** Replicas answered, none with bytes that hash to the key (I2). */
+  CONTENT_UNVERIFIED: { readonly key: string; readonly attempts: readonly Attempt[] };
+
+  /** Fewer providers hold the bytes than the caller requires (W7). */
+  STORAGE_UNAVAILABLE: { readonly required: number; readonly stored: number; readonly attempts: readonly Attempt[] };
+  /** The provider cannot do what was asked, such as write or write conditionally. */
+  STORAGE_UNSUPPORTED: { readonly label: string; readonly operation: string };
+  /** The provider refused the request, for example for lack of rights. */
+  STORAGE_REFUSED: { readonly label: string; readonly reason: string };
+
+  /** A server could not be reached, or broke off. */
+  NETWORK_UNREACHABLE: { readonly url: string; readonly reason: string };
+  /** A server did not answer in time. */
+  NETWORK_TIMEOUT: { readonly url: string; readonly timeoutMs: number };
+  /** A server answered with a status that is neither success nor "absent". */
+  NETWORK_STATUS: { readonly url: string; readonly status: number; readonly reason: string };
+  /** A server sent more bytes than the cap. */
+  NETWORK_TOO_LARGE: { readonly url: string; readonly maxBytes: number };
+  /** A server's answer does not have the documented shape. */
+  NETWORK_ANSWER_INVALID: { readonly url: string; readonly reason: string };
+  /** A URL out of a profile or route leads where readers may not go (U1). */
+  NETWORK_HOST_REFUSED: { readonly url: string; readonly reason: string };
+  /** The caller aborted. */
+  NETWORK_ABORTED: { readonly operation: string };
+  /** The read used up its requests or its time (U1). */
+  NETWORK_TIME_LIMIT: { readonly limit: string; readonly max: number };
+
+  /** The cache cannot be opened or written; nothing was returned on the strength of it. */
+  CACHE_UNAVAILABLE: { readonly reason: string };
+  /** A cache entry does not decode. */
+  CACHE_CORRUPT: { readonly key: string; readonly reason: string };
+
+  /** Another operation spent the seal that the change was based on (W4). */
+  CONFLICT_NAME_MOVED: { readonly name: string; readonly expected: string; readonly got: string };
+  /** Another writer stored the version first (W5). */
+  CONFLICT_RECORD_MOVED: { readonly id: string; readonly ver: number; readonly got: number };
+  /** The name is held by somebody else, or was registered first by another. */
+  CONFLICT_NAME_TAKEN: { readonly name: string; readonly tenure: string };
+  /** A pending write of this name must be finished or given up first. */
+  CONFLICT_PENDING: { readonly name: string; readonly operation: string };
+
+  /** The wallet refused to sign. */
+  WALLET_REFUSED: { readonly reason: string };
+  /** What the wallet returned is not what it was asked to sign (W9). */
+  WALLET_ANSWER_INVALID: { readonly reason: string };
+  /** The wallet's coins do not suffice. */
+  WALLET_FUNDS_INSUFFICIENT: { readonly neededSats: string; readonly availableSats: string };
+  /** The wallet does not hold the owner script of the name. */
+  WALLET_NOT_OWNER: { readonly name: string; readonly ownerScript: string };
+
+  /** A defect in hawser: please report it. */
+  BUG_UNREACHABLE: { readonly what: string };
+}
+
+export type ErrorCode = keyof ErrorDetails;
+
+/** What an error says about the world; `docs/errors.md` maps it to the CLI's exit codes. */
+export type Outcome = "input" | "unknown" | "wrong" | "conflict" | "wallet" | "bug";
+
+/** `yes`: the same call may succeed later. `changed`: only after the caller changed something. `no`: never. */
+export type Retry = "yes" | "changed" | "no";
+
+const spec = (outcome: Outcome, retry: Retry): { readonly outcome: Outcome; readonly retry: Retry } => ({
+  outcome,
+  retry,
+});
+
+/** Outcome and retry advice of every code. */
+export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Outcome; readonly retry: Retry } } = {
+  INPUT_INVALID: spec("input", "changed"),
+  INPUT_URL_INVALID: spec("input", "changed"),
+  INPUT_ID_INVALID: spec("input", "changed"),
+  INPUT_KEY_INVALID: spec("input", "changed"),
+  INPUT_CONFIG_INVALID: spec("input", "changed"),
+  INPUT_TOO_LARGE: spec("input", "changed"),
+  INPUT_FEE_TOO_HIGH: spec("input", "changed"),
+  INPUT_FILE_UNUSABLE: spec("input", "changed"),
+  NAME_INVALID: spec("input", "changed"),
+  NAME_NOT_REGISTERED: spec("input", "changed"),
+  NAME_BEACON_FLOODED: spec("input", "changed"),
+  NAME_OWNER_CHANGED: spec("wrong", "changed"),
+  NAME_UNSEALED: spec("conflict", "changed"),
+  CHAIN_UNAVAILABLE: spec("unknown", "yes"),
+  CHAIN_STALE: spec("unknown", "yes"),
+  CHAIN_UNSUPPORTED_OPERATION: spec("unknown", "changed"),
+  CHAIN_HEADER_INVALID: spec("wrong", "yes"),
+  CHAIN_WORK_INSUFFICIENT: spec("wrong", "yes"),
+  CHAIN_PROOF_INVALID: spec("wrong", "yes"),
+  CHAIN_TRANSACTION_INVALID: spec("wrong", "yes"),
+  CHAIN_BROADCAST_REFUSED: spec("conflict", "changed"),
+  CHAIN_TIMEOUT: spec("unknown", "yes"),
+  PROFILE_UNAVAILABLE: spec("unknown", "yes"),
+  PROFILE_INVALID: spec("wrong", "changed"),
+  PROFILE_UNSUPPORTED: spec("unknown", "changed"),
+  INDEX_UNAVAILABLE: spec("unknown", "yes"),
+  INDEX_INVALID: spec("wrong", "changed"),
+  ROUTE_MISSING: spec("input", "changed"),
+  ROUTE_NO_KEY: spec("wrong", "changed"),
+  ROUTE_EPOCH_INVALID: spec("wrong", "changed"),
+  ROUTE_KEY_MISMATCH: spec("input", "changed"),
+  RECORD_INVALID: spec("wrong", "yes"),
+  RECORD_SIGNATURE_INVALID: spec("wrong", "yes"),
+  RECORD_UNAVAILABLE: spec("unknown", "yes"),
+  RECORD_UNVERIFIED: spec("wrong", "yes"),
+  RECORD_STALE: spec("wrong", "yes"),
+  RECORD_FORKED: spec("wrong", "changed"),
+  RECORD_EXPIRED: spec("wrong", "yes"),
+  RECORD_FROM_FUTURE: spec("wrong", "yes"),
+  CONTENT_UNAVAILABLE: spec("unknown", "yes"),
+  CONTENT_UNVERIFIED: spec("wrong", "yes"),
+  STORAGE_UNAVAILABLE: spec("unknown", "yes"),
+  STORAGE_UNSUPPORTED: spec("input", "changed"),
+  STORAGE_REFUSED: spec("unknown", "changed"),
+  NETWORK_UNREACHABLE: spec("unknown", "yes"),
+  NETWORK_TIMEOUT: spec("unknown", "yes"),
+  NETWORK_STATUS: spec("unknown", "yes"),
+  NETWORK_TOO_LARGE: spec("wrong", "yes"),
+  NETWORK_ANSWER_INVALID: spec("wrong", "yes"),
+  NETWORK_HOST_REFUSED: spec("wrong", "changed"),
+  NETWORK_ABORTED: spec("unknown", "yes"),
+  NETWORK_TIME_LIMIT: spec("unknown", "yes"),
+  CACHE_UNAVAILABLE: spec("unknown", "changed"),
+  CACHE_CORRUPT: spec("unknown", "changed"),
+  CONFLICT_NAME_MOVED: spec("conflict", "changed"),
+  CONFLICT_RECORD_MOVED: spec("conflict", "changed"),
+  CONFLICT_NAME_TAKEN: spec("conflict", "changed"),
+  CONFLICT_PENDING: spec("conflict", "changed"),
+  WALLET_REFUSED: spec("wallet", "changed"),
+  WALLET_ANSWER_INVALID: spec("wallet", "changed"),
+  WALLET_FUNDS_INSUFFICIENT: spec("wallet", "changed"),
+  WALLET_NOT_OWNER: spec("wallet", "changed"),
+  BUG_UNREACHABLE: spec("bug", "no"),
+};
+
+/** An error as plain data, for messages between contexts. */
+export interface HawserErrorJson {
+  readonly name: "HawserError";
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: unknown;
+  readonly cause?: HawserErrorJson;
+}
+
+const mark = Symbol.for("hawser.error");
+
+/** The only error class that hawser throws. Switch on `code`; never parse `message`. */
+export class HawserError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = "HawserError" as const;
+  readonly code: Code;
+  readonly details: ErrorDetails[Code];
+  readonly outcome: Outcome;
+  readonly retry: Retry;
+
+  constructor(code: Code, message: string, details: ErrorDetails[Code], options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+    this.outcome = errorCodes[code].outcome;
+    this.retry = errorCodes[code].retry;
+    Object.defineProperty(this, mark, { value: true });
+  }
+
+  toJSON(): HawserErrorJson {
+    const json: HawserErrorJson = { name: this.name, code: this.code, message: this.message, details: this.details };
+    return isHawserError(this.cause) ? { ...json, cause: this.cause.toJSON() } : json;
+  }
+}
+
+/** Whether `error` is a {@link HawserError} (of `code`, when given); works across realms and duplicate installs. */
+export function isHawserError<Code extends ErrorCode = ErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is HawserError<Code> {
+  if (typeof error !== "object" || error === null || !(mark in error)) return false;
+  return code === undefined || (error as { code?: unknown }).code === code;
+}
+
+/** The entry for `attempts` that an error of one source or provider becomes. */
+export function attemptOf(label: string, error: unknown): Attempt {
+  if (isHawserError(error)) return { label, code: error.code, message: error.message };
+  return { label, code: "BUG_UNREACHABLE", message: error instanceof Error ? error.message : "unknown failure" };
+}

@@ -1,0 +1,68 @@
+/**
+ * Every cap and default of the library in one table. `docs/limits.md` is generated from the comments.
+ * A limit that the protocol fixes names its step; the others may be changed by an option where one exists.
+ */
+export const limits = {
+  /** bytes - P1: a profile is one small document. */
+  profileMaxBytes: 256 * 1024,
+  /** bytes - P3: an index node. */
+  nodeMaxBytes: 256 * 1024,
+  /** bytes - P5: the owner's own JSON in a profile. */
+  aboutMaxBytes: 64 * 1024,
+  /** levels - P5: nesting of `about`. */
+  aboutMaxDepth: 16,
+  /** entries - P3: a leaf holds at most this many. */
+  leafMaxEntries: 32,
+  /** hex digits - P3: depth of the index tree. */
+  indexMaxDepth: 16,
+  /** bytes - M3: data of a mutable record. */
+  recordDataMaxBytes: 1024 * 1024,
+  /** bytes - M3: a record's JSON. */
+  recordBodyMaxBytes: 1.5 * 1024 * 1024,
+  /** bytes - I1: an immutable object. */
+  objectMaxBytes: 1024 * 1024,
+  /** bytes - U1: a URL. */
+  urlMaxBytes: 255,
+  /** urls - U1: a list of URLs. */
+  urlsMax: 16,
+  /** bytes - M1: an id. */
+  idMaxBytes: 128,
+  /** requests - U1: storage requests of one read. */
+  readMaxRequests: 64,
+  /** redirects - U1: followed for one URL. */
+  maxRedirects: 3,
+  /** ms - a whole read, unless the caller says otherwise. */
+  readTimeoutMs: 60_000,
+  /** ms - one record from one replica, `facts` of slow providers. */
+  recordTimeoutMs: 15_000,
+  /** ms - one object from one replica. */
+  objectTimeoutMs: 30_000,
+  /** ms - one request to a chain source. */
+  sourceTimeoutMs: 15_000,
+  /** bytes - one answer of a chain source; a block's whole transaction list never is needed. */
+  sourceAnswerMaxBytes: 4 * 1024 * 1024,
+  /** bytes - a raw transaction: the block weight limit. */
+  transactionMaxBytes: 4_000_000,
+  /** transactions - V8: proven for one name per source and read. */
+  sourceMaxTransactions: 2_000,
+  /** bytes - V8: transactions and proofs of one name per source and read. */
+  sourceMaxBytes: 32 * 1024 * 1024,
+  /** entries - V8: a beacon history longer than this is "cannot answer". */
+  historyMaxEntries: 2_000,
+  /** headers - asked of a source in one call. */
+  headersPerCall: 2_016,
+  /** levels - V2: a Merkle branch. */
+  merkleMaxLevels: 30,
+  /** entries - V8: a beacon with more is not registered, unless forced. */
+  beaconMaxEntriesBeforeRegister: 100,
+  /** ms - V1: how far a header's time may be ahead of the reader's clock. */
+  headerMaxAheadMs: 2 * 60 * 60 * 1000,
+  /** ms - M10: how far a time-based version may be ahead of the reader's clock. */
+  recordMaxAheadMs: 10 * 60 * 1000,
+  /** ms - V5: how long an established absence of older beacon entries is believed. */
+  beaconAbsenceMaxAgeMs: 24 * 60 * 60 * 1000,
+  /** sat/vB - W9: fee rates above are refused. */
+  maxFeeRateSatsPerVbyte: 500,
+  /** updates - the fee reserve that `registerName` adds to the bond. */
+  reserveUpdates: 20,
+} as const;
