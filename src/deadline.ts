@@ -31,25 +31,28 @@ export async function withDeadline<T>(options: DeadlineOptions, run: (signal: Ab
   throwIfAborted(signal, what);
   const inner = new AbortController();
   const timer = new AbortController();
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
+  let onAbort = (): void => undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    // Rejected before `run` is told: what it makes of its signal must not be taken for the outcome.
     onAbort = () => {
-      inner.abort(signal?.reason);
       reject(abortedError(what, signal?.reason));
+      inner.abort(signal?.reason);
     };
-    signal?.addEventListener("abort", onAbort, { once: true });
+    clock.delay(timeoutMs, timer.signal).then(
+      () => {
+        const message = `${what} did not answer within ${timeoutMs} ms.`;
+        reject(new HawserError("NETWORK_TIMEOUT", message, { url: what, timeoutMs }));
+        inner.abort();
+      },
+      () => undefined,
+    );
   });
-  const timedOut = clock.delay(timeoutMs, timer.signal).then(
-    () => {
-      inner.abort();
-      throw new HawserError("NETWORK_TIMEOUT", `${what} did not answer within ${timeoutMs} ms.`, { url: what, timeoutMs });
-    },
-    () => new Promise<never>(() => undefined),
-  );
+  signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    return await Promise.race([run(inner.signal), timedOut, aborted]);
+    // In an async function, so that a `run` that throws at once is a rejection too and leaves no other unheard.
+    return await Promise.race([stopped, (async () => run(inner.signal))()]);
   } finally {
     timer.abort();
-    if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
+    signal?.removeEventListener("abort", onAbort);
   }
 }

@@ -56,6 +56,8 @@ export interface ErrorDetails {
   NAME_BEACON_FLOODED: { readonly name: string; readonly entries: number; readonly max: number };
   /** The name's owner or tenure is not the one that the caller expected. */
   NAME_OWNER_CHANGED: { readonly name: string; readonly expected: string; readonly got: string };
+  /** The PREORDER is too old for its REGISTER (C5); the name must be registered anew. */
+  NAME_PREORDER_EXPIRED: { readonly name: string; readonly txid: string; readonly maxAgeBlocks: number };
   /** The name's seal was spent by something that is no operation; it must be recovered before it can be written (C8). */
   NAME_UNSEALED: { readonly name: string; readonly txid: string };
 
@@ -201,6 +203,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   NAME_NOT_REGISTERED: spec("input", "changed"),
   NAME_BEACON_FLOODED: spec("input", "changed"),
   NAME_OWNER_CHANGED: spec("wrong", "changed"),
+  NAME_PREORDER_EXPIRED: spec("conflict", "changed"),
   NAME_UNSEALED: spec("conflict", "changed"),
   CHAIN_UNAVAILABLE: spec("unknown", "yes"),
   CHAIN_STALE: spec("unknown", "yes"),

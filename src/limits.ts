@@ -15,6 +15,8 @@ export const limits = {
   leafMaxEntries: 32,
   /** hex digits - P3: depth of the index tree. */
   indexMaxDepth: 16,
+  /** requests - index nodes that are loaded or stored at the same time. */
+  indexMaxParallel: 8,
   /** bytes - M3: data of a mutable record. */
   recordDataMaxBytes: 1024 * 1024,
   /** bytes - M3: a record's JSON. */

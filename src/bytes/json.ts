@@ -10,7 +10,12 @@ export interface ParseJsonOptions {
   /** Makes the error that is thrown. */
   readonly fail: (reason: string) => Error;
   /** Objects and arrays inside one another. Default 32. */
-  readonly maxDepth?: number;
+  readonly maxDepth?: number | undefined;
+  /**
+   * What a number's text becomes. Default: a safe integer in plain digits, anything else is refused. Only for telling
+   * which version a document is of, before its form is judged.
+   */
+  readonly readNumber?: ((text: string) => Json) | undefined;
 }
 
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -34,12 +39,14 @@ class Parser {
   readonly #text: string;
   readonly #fail: (reason: string) => Error;
   readonly #maxDepth: number;
+  readonly #readNumber: ((text: string) => Json) | undefined;
   #at = 0;
 
   constructor(text: string, options: ParseJsonOptions) {
     this.#text = text;
     this.#fail = options.fail;
     this.#maxDepth = options.maxDepth ?? 32;
+    this.#readNumber = options.readNumber;
   }
 
   document(): Json {
@@ -73,14 +80,18 @@ class Parser {
         return value;
       }
     }
-    return this.#integer();
+    return this.#number();
   }
 
-  #integer(): number {
+  #number(): Json {
     NUMBER.lastIndex = this.#at;
     const match = NUMBER.exec(this.#text);
     if (match === null) throw this.#error("not a JSON value");
     const digits = match[0];
+    if (this.#readNumber !== undefined) {
+      this.#at += digits.length;
+      return this.#readNumber(digits);
+    }
     if (!/^(?:0|-?[1-9][0-9]{0,15})$/.test(digits) || !Number.isSafeInteger(Number(digits))) {
       throw this.#error("number is not a safe integer in plain digits");
     }

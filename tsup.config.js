@@ -1,7 +1,5 @@
-import { defineConfig } from "tsup";
-
 // File to file: a hashed chunk would hide which module a stack trace or a size report speaks of.
-export default defineConfig({
+export default {
   entry: ["src/**/*.ts"],
   format: ["esm"],
   target: "es2022",
@@ -9,4 +7,4 @@ export default defineConfig({
   dts: false,
   sourcemap: true,
   silent: true,
-});
+};

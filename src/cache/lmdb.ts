@@ -1,0 +1,147 @@
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { open, RootDatabase } from "lmdb" with { "resolution-mode": "require" };
+import { isHawserError } from "../errors.js";
+import type { Cache, CacheChange } from "../ports.js";
+import { assertCacheKey, cacheUnavailable } from "./key.js";
+import { lmdbFileDefect } from "./lmdb-file.js";
+
+const FILE_NAME = "cache.mdb";
+
+/**
+ * A durable cache in a directory of its own, for Node. Any number of processes on one machine may share it; updates are
+ * transactions, and each is on disk before it resolves. The directory is created for its owner alone (modes 0700 and
+ * 0600). Not for network file systems.
+ *
+ * Needs the optional dependency `lmdb`. Nothing is opened before the first call. Calls throw `INPUT_INVALID` for a key
+ * that is not 1 to 400 printable ASCII characters, and `CACHE_UNAVAILABLE` when `lmdb` is not installed, the directory
+ * cannot be used, the file is damaged (nothing is deleted or repaired then) or the cache is closed.
+ *
+ * @param directory - Where the cache lies; created if missing.
+ */
+export function lmdbCache(directory: string): Cache {
+  return new LmdbCache(directory);
+}
+
+class LmdbCache implements Cache {
+  readonly durable = true;
+  readonly #directory: string;
+  #database: RootDatabase<Uint8Array, Buffer> | null = null;
+  #closed = false;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async get(key: string): Promise<Uint8Array | null> {
+    assertCacheKey(key);
+    const database = this.#open();
+    return guard(() => {
+      // Snapshots live for a turn of the event loop; an entry that another process wrote just now must be seen.
+      database.resetReadTxn();
+      return copyOf(database.get(Buffer.from(key)));
+    });
+  }
+
+  async update<Result>(key: string, change: (current: Uint8Array | null) => CacheChange<Result>): Promise<Result> {
+    assertCacheKey(key);
+    const database = this.#open();
+    const binaryKey = Buffer.from(key);
+    let outcome: { readonly result: Result } | { readonly refusal: unknown } | undefined;
+    await guardAsync(async () => {
+      // The callback runs inside the write transaction, which one process at a time can hold.
+      await database.transaction(() => {
+        const current = copyOf(database.get(binaryKey));
+        try {
+          const { value, result } = change(current);
+          if (value === null) void database.remove(binaryKey);
+          else if (value !== undefined) void database.put(binaryKey, Buffer.from(value));
+          outcome = { result };
+        } catch (refusal) {
+          outcome = { refusal };
+        }
+      });
+      // M7: what is promised to be durable is on disk, not in the page cache.
+      await database.flushed;
+    });
+    if (outcome === undefined) throw cacheUnavailable("a transaction did not run");
+    if ("refusal" in outcome) throw outcome.refusal;
+    return outcome.result;
+  }
+
+  async keys(prefix: string): Promise<readonly string[]> {
+    const database = this.#open();
+    return guard(() => {
+      database.resetReadTxn();
+      const start = prefix === "" ? Buffer.of(0) : Buffer.from(prefix);
+      // Keys are ASCII, so 0xff sorts after every key with the prefix.
+      const end = Buffer.concat([Buffer.from(prefix), Buffer.of(0xff)]);
+      return [...database.getKeys({ start, end })].map((key) => key.toString("latin1"));
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const database = this.#database;
+    this.#database = null;
+    if (database !== null) await guardAsync(() => database.close());
+  }
+
+  #open(): RootDatabase<Uint8Array, Buffer> {
+    if (this.#closed) throw cacheUnavailable("it is closed");
+    if (this.#database !== null) return this.#database;
+    const openDatabase = loadLmdb();
+    return guard(() => {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      const path = join(this.#directory, FILE_NAME);
+      const defect = lmdbFileDefect(path);
+      if (defect !== null) throw cacheUnavailable(`${path} is damaged: ${defect}`);
+      const options = {
+        path,
+        noSubdir: true,
+        encoding: "binary",
+        keyEncoding: "binary",
+        // Otherwise a commit is reported before it is synced.
+        overlappingSync: false,
+        permissionsMode: 0o600,
+      } as const;
+      this.#database = openDatabase<Uint8Array, Buffer>(options);
+      return this.#database;
+    });
+  }
+}
+
+/** A CommonJS load, because the types of lmdb's ES module do not compile under NodeNext. @throws CACHE_UNAVAILABLE */
+function loadLmdb(): typeof open {
+  try {
+    return (createRequire(import.meta.url)("lmdb") as { readonly open: typeof open }).open;
+  } catch (cause) {
+    throw cacheUnavailable("the optional dependency lmdb is not installed or does not load here", cause);
+  }
+}
+
+function guard<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw isHawserError(error) ? error : cacheUnavailable(reasonOf(error), error);
+  }
+}
+
+async function guardAsync(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    throw isHawserError(error) ? error : cacheUnavailable(reasonOf(error), error);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : "unknown failure";
+}
+
+/** LMDB's bytes are valid until the next transaction only. */
+function copyOf(bytes: Uint8Array | undefined): Uint8Array | null {
+  return bytes === undefined ? null : new Uint8Array(bytes);
+}

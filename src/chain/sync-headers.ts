@@ -1,0 +1,117 @@
+import { HawserError, isHawserError } from "../errors.js";
+import { limits } from "../limits.js";
+import type { SourceTip } from "../ports.js";
+import { parseHeader } from "./header.js";
+import { type HeaderChain, meetsMinimumWork, selectBestChain } from "./header-chain.js";
+import { ask, type Panel, type Seat } from "./union.js";
+
+const HEADER_BYTES = 80;
+/** headers - how far back the first look for a fork point goes; it doubles from there. */
+const FORK_STEP = 16;
+
+/**
+ * Asks every source for its chain and returns the best valid one (V1), the stored chain competing with them. Each
+ * seat is left with the valid part of its own chain, or with its failure.
+ *
+ * @throws CHAIN_WORK_INSUFFICIENT when the best chain has less than the shipped minimum work
+ */
+export async function syncHeaders(panel: Panel, stored: HeaderChain): Promise<HeaderChain> {
+  const tips = await Promise.all(
+    panel.seats.map((seat) => ask(panel, seat, (source, signal) => source.tip({ signal }))),
+  );
+  const completed: HeaderChain[] = [];
+  // Sources that name the same tip share one download: headers are bound by their hash, whoever sends them.
+  const downloads = new Map<string, Promise<void>>();
+  await Promise.all(
+    panel.seats.map(async (seat, i) => {
+      const tip = tips[i]?.value;
+      if (tip === undefined) return;
+      for (;;) {
+        const known = [stored, ...completed].find((chain) => chain.hashAt(tip.height) === tip.hash);
+        if (known !== undefined) {
+          settle(seat, known, tip.height);
+          return;
+        }
+        const running = downloads.get(tip.hash);
+        if (running === undefined) break;
+        await running;
+        if (downloads.get(tip.hash) === running) downloads.delete(tip.hash);
+      }
+      const download = followSource(panel, seat, tip, stored).then((chain) => {
+        if (chain !== null) completed.push(chain);
+      });
+      downloads.set(tip.hash, download);
+      await download;
+    }),
+  );
+  const best = selectBestChain(stored, completed);
+  if (!meetsMinimumWork(best)) {
+    const details = { work: best.work.toString(16), minimumWork: best.network.minimumWork.toString(16) };
+    throw new HawserError("CHAIN_WORK_INSUFFICIENT", "The best chain has less than the shipped minimum work.", details);
+  }
+  return best;
+}
+
+/** Finds the valid part of the chain that a source serves and leaves it on its seat; null when there is none. */
+async function followSource(
+  panel: Panel,
+  seat: Seat,
+  tip: SourceTip,
+  stored: HeaderChain,
+): Promise<HeaderChain | null> {
+  const nowMs = panel.clock.nowMs();
+  const recentStart = tip.height - Math.floor(tip.recentHeaders.length / HEADER_BYTES) + 1;
+  // The usual case: a few new blocks, all of them in the answer that named the tip.
+  if (recentStart <= tip.height && recentStart > stored.baseHeight && recentStart <= stored.tipHeight + 1) {
+    const { chain } = stored.extend(recentStart, tip.recentHeaders, nowMs);
+    if (chain.hashAt(tip.height) === tip.hash) return settle(seat, chain, tip.height);
+  }
+  const forkPoint = await findForkPoint(panel, seat, tip, stored);
+  if (forkPoint === null) return null;
+  let start = forkPoint;
+  let chain = stored;
+  while (start <= tip.height) {
+    const from = start;
+    const count = Math.min(limits.headersPerCall, tip.height - from + 1);
+    const answer = await ask(panel, seat, (source, signal) => source.headers(from, count, { signal }));
+    if (answer === null) break;
+    const headers = answer.value.subarray(0, count * HEADER_BYTES);
+    const step = chain.extend(from, headers, nowMs);
+    chain = step.chain;
+    // V1: a source's chain ends before its first header that breaks a rule; the valid part still counts.
+    if (step.stopped !== null) {
+      seat.failure = step.stopped;
+      start = isHawserError(step.stopped, "CHAIN_HEADER_INVALID") ? step.stopped.details.height : from;
+      break;
+    }
+    const received = Math.floor(headers.length / HEADER_BYTES);
+    if (received === 0) break;
+    start = from + received;
+  }
+  return settle(seat, chain, start - 1);
+}
+
+function settle(seat: Seat, chain: HeaderChain, reach: number): HeaderChain {
+  seat.chain = chain;
+  seat.reach = reach;
+  return chain;
+}
+
+/** The first height at which the source's chain links to the stored one; null with the failure on the seat. */
+async function findForkPoint(panel: Panel, seat: Seat, tip: SourceTip, stored: HeaderChain): Promise<number | null> {
+  let start = Math.min(tip.height, stored.tipHeight + 1);
+  for (let step = FORK_STEP; ; step *= 2) {
+    if (start <= stored.baseHeight) break;
+    const from = start;
+    const answer = await ask(panel, seat, (source, signal) => source.headers(from, 1, { signal }));
+    if (answer === null) return null;
+    if (answer.value.length < HEADER_BYTES) break;
+    if (parseHeader(answer.value.subarray(0, HEADER_BYTES)).previousHash === stored.hashAt(from - 1)) return from;
+    if (from === stored.baseHeight + 1) break;
+    start = Math.max(stored.baseHeight + 1, from - step);
+  }
+  // V1: a fork below the checkpoint is refused whatever its work.
+  const details = { work: "0", minimumWork: stored.network.minimumWork.toString(16) };
+  seat.failure = new HawserError("CHAIN_WORK_INSUFFICIENT", `${seat.label} forks below the checkpoint.`, details);
+  return null;
+}

@@ -1,0 +1,110 @@
+import { encodeHex } from "../bytes/hex.js";
+import { type Attempt, HawserError } from "../errors.js";
+import { verifyObject } from "../immutable/verify.js";
+import { limits } from "../limits.js";
+import type { LoadNode } from "../profile/index-tree.js";
+import { type Profile, parseProfile } from "../profile/profile.js";
+import { fetchFirstValid } from "../route/fetch-first.js";
+import { objectPath } from "../route/layout.js";
+import { objectReplicas } from "../route/replicas.js";
+import type { ReaderCore, Session } from "./reader-core.js";
+
+/** A document with where it came from. */
+export interface Sourced<T> {
+  readonly value: T;
+  readonly from: "network" | "cache";
+}
+
+function objectKey(hash: string): string {
+  return `object/${hash}`;
+}
+
+/** The bytes of a profile or node that the cache holds, checked by hash; null if there are none. */
+async function cachedObject(core: ReaderCore, hash: string): Promise<Uint8Array | null> {
+  const bytes = await core.parts.cache.get(objectKey(hash));
+  if (bytes === null) return null;
+  try {
+    return verifyObject(bytes, hash);
+  } catch {
+    return null;
+  }
+}
+
+async function loadObject(
+  core: ReaderCore,
+  session: Session,
+  hash: string,
+  bases: readonly string[],
+  maxBytes: number,
+  unavailable: (attempts: readonly Attempt[]) => HawserError,
+): Promise<Sourced<Uint8Array>> {
+  const cached = await cachedObject(core, hash);
+  if (cached !== null) return { value: cached, from: "cache" };
+  const { storage, urlReader, clock, cache } = core.parts;
+  const replicas = objectReplicas({ storage, urlReader, path: objectPath(hash), urls: [], bases });
+  const { value } = await fetchFirstValid(replicas, (bytes) => verifyObject(bytes, hash), {
+    clock,
+    budget: session.budget,
+    signal: session.signal,
+    kind: "object",
+    maxBytes,
+    fail: unavailable,
+  });
+  await cache.update(objectKey(hash), () => ({ value, result: undefined }));
+  return { value, from: "network" };
+}
+
+/**
+ * The profile that the chain anchors (P1, P5). P6: where no provider serves it, the previous profile is no answer.
+ *
+ * @param hints - base URLs to try beside the configured providers, such as those of the profile before
+ * @throws PROFILE_UNAVAILABLE, PROFILE_INVALID, PROFILE_UNSUPPORTED
+ */
+export async function loadProfile(
+  core: ReaderCore,
+  session: Session,
+  name: string,
+  profileHash: Uint8Array,
+  hints: readonly string[] = [],
+): Promise<Sourced<Profile>> {
+  const hash = encodeHex(profileHash);
+  session.onEvent?.({ stage: "profile", message: `Fetching the profile of ${name}` });
+  const { value, from } = await loadObject(core, session, hash, hints, limits.profileMaxBytes, (attempts) => {
+    const message = `The anchored profile ${hash} of ${name} could not be had from any provider.`;
+    return new HawserError("PROFILE_UNAVAILABLE", message, { profileHash: hash, attempts });
+  });
+  return { value: parseProfile(value, name), from };
+}
+
+/** The profile from the cache alone, or null. */
+export async function cachedProfile(core: ReaderCore, name: string, profileHash: Uint8Array): Promise<Profile | null> {
+  const bytes = await cachedObject(core, encodeHex(profileHash));
+  if (bytes === null) return null;
+  try {
+    return parseProfile(bytes, name);
+  } catch {
+    return null;
+  }
+}
+
+/** Loads index nodes by hash. The tree checks what they hold. */
+export function nodeLoader(core: ReaderCore, session: Session, profile: Profile): LoadNode {
+  return async (hash) => {
+    const loaded = await loadObject(core, session, hash, profile.storage, limits.nodeMaxBytes, (attempts) => {
+      return new HawserError("INDEX_UNAVAILABLE", `The index node ${hash} could not be had from any provider.`, {
+        hash,
+        attempts,
+      });
+    });
+    return loaded.value;
+  };
+}
+
+/** Loads index nodes from the cache alone; throws where a node is not there. */
+export function cachedNodeLoader(core: ReaderCore): LoadNode {
+  return async (hash) => {
+    const bytes = await cachedObject(core, hash);
+    if (bytes === null) throw new HawserError("INDEX_UNAVAILABLE", "Not cached.", { hash, attempts: [] });
+    return bytes;
+  };
+}

@@ -1,0 +1,71 @@
+import { utf8 } from "../bytes/bytes.js";
+import { HeaderChain } from "../chain/header-chain.js";
+import type { Network } from "../chain/network.js";
+import type { Cache } from "../ports.js";
+
+/** headers - one cache entry holds one difficulty period. */
+const CHUNK = 2016;
+const HEADER_BYTES = 80;
+
+/** A reader's headers between its runs. What is loaded is verified again from the checkpoint on (V1). */
+export class StoredHeaders {
+  readonly #cache: Cache;
+  readonly #network: Network;
+  #saved: HeaderChain | null = null;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(cache: Cache, network: Network) {
+    this.#cache = cache;
+    this.#network = network;
+  }
+
+  /** The stored chain; a damaged or outdated part ends it, and the sources supply the rest again. */
+  async load(nowMs: number): Promise<HeaderChain> {
+    let chain = HeaderChain.fromCheckpoint(this.#network);
+    for (let index = 0; ; index++) {
+      const bytes = await this.#cache.get(this.#chunkKey(index));
+      if (bytes === null) break;
+      const whole = bytes.subarray(0, bytes.length - (bytes.length % HEADER_BYTES));
+      const step = chain.extend(chain.baseHeight + 1 + index * CHUNK, whole, nowMs);
+      chain = step.chain;
+      if (step.stopped !== null || whole.length < CHUNK * HEADER_BYTES) break;
+    }
+    this.#saved = chain;
+    return chain;
+  }
+
+  /** Keeps `chain`, unless another process has kept one with more work. Writes only the chunks that changed. */
+  save(chain: HeaderChain): Promise<void> {
+    this.#queue = this.#queue.then(() => this.#write(chain));
+    return this.#queue;
+  }
+
+  async #write(chain: HeaderChain): Promise<void> {
+    const saved = this.#saved ?? HeaderChain.fromCheckpoint(this.#network);
+    if (saved.tipHash === chain.tipHash) return;
+    const work = chain.work.toString(16);
+    const isBest = await this.#cache.update(`headers/${this.#network.id}/work`, (current) => {
+      const kept = current === null ? 0n : parseWork(current);
+      return kept > chain.work ? { result: false } : { value: utf8(work), result: true };
+    });
+    if (!isBest) return;
+    let shared = Math.min(saved.tipHeight, chain.tipHeight);
+    while (shared > chain.baseHeight && saved.hashAt(shared) !== chain.hashAt(shared)) shared--;
+    const first = chain.baseHeight + 1;
+    for (let index = Math.floor((shared + 1 - first) / CHUNK); first + index * CHUNK <= chain.tipHeight; index++) {
+      const start = first + index * CHUNK;
+      const value = chain.rawRange(start, Math.min(CHUNK, chain.tipHeight - start + 1));
+      await this.#cache.update(this.#chunkKey(index), () => ({ value, result: undefined }));
+    }
+    this.#saved = chain;
+  }
+
+  #chunkKey(index: number): string {
+    return `headers/${this.#network.id}/${String(index).padStart(6, "0")}`;
+  }
+}
+
+function parseWork(bytes: Uint8Array): bigint {
+  const text = new TextDecoder().decode(bytes);
+  return /^[0-9a-f]{1,64}$/.test(text) ? BigInt(`0x${text}`) : 0n;
+}

@@ -1,0 +1,167 @@
+import { decodeBase64, encodeBase64 } from "../../bytes/base64.js";
+import { utf8 } from "../../bytes/bytes.js";
+import { decodeHex, encodeHex, isHex } from "../../bytes/hex.js";
+import { encodeJson, isJsonObject, type Json, parseJson } from "../../bytes/json.js";
+import { HawserError } from "../../errors.js";
+import type { Floor } from "../../mutable/floor.js";
+import type { Cache } from "../../ports.js";
+
+/** A signed transaction of a pending write. */
+export interface JournalTransaction {
+  readonly kind: "preorder" | "register" | "update";
+  /** Display order, hex. */
+  readonly txid: string;
+  readonly raw: Uint8Array;
+}
+
+/** The floor that the first record of a new route sets. */
+export interface JournalFloor extends Floor {
+  readonly id: string;
+}
+
+/**
+ * A write that has effects which must be finished (W3): everything that is needed to do each of them again. It is kept
+ * before the first effect and dropped when the last transaction is at depth.
+ */
+export interface JournalEntry {
+  /** 32 hex digits. */
+  readonly id: string;
+  readonly kind: "register" | "update";
+  readonly name: string;
+  /** txid of the PREORDER. */
+  readonly tenure: string;
+  /** `txid:vout` of the seal that an UPDATE is based on (W4). */
+  readonly spends: string | null;
+  /** The salt of a registration: without it nobody can register what the PREORDER committed to. */
+  readonly salt: Uint8Array | null;
+  /** SHA-256 of the profile that the last transaction anchors. */
+  readonly profileHash: Uint8Array;
+  /** In the order in which they are sent. */
+  readonly transactions: readonly JournalTransaction[];
+  /** Objects to store before the first transaction is sent (W1). */
+  readonly objects: readonly Uint8Array[];
+  /** Floors to raise once the operation is at depth: before, the record is not yet the one that readers see. */
+  readonly floors: readonly JournalFloor[];
+  /** Keys of the index that the write changes. */
+  readonly affectedIds: readonly string[];
+  /** Providers that must hold the bytes (W7). */
+  readonly required: number;
+  readonly createdAtMs: number;
+}
+
+const VERSION = 1;
+
+/** The pending writes of one network, kept in the cache. */
+export class Journal {
+  readonly #cache: Cache;
+  readonly #prefix: string;
+
+  constructor(cache: Cache, network: string) {
+    this.#cache = cache;
+    this.#prefix = `journal/${network}/`;
+  }
+
+  /** Keeps an entry durably. @throws CACHE_UNAVAILABLE */
+  async put(entry: JournalEntry): Promise<void> {
+    const value = encodeEntry(entry);
+    await this.#cache.update(this.#key(entry), () => ({ value, result: undefined }));
+  }
+
+  /** Drops an entry whose effects are all done, or can never be. */
+  async drop(entry: JournalEntry): Promise<void> {
+    await this.#cache.update(this.#key(entry), () => ({ value: null, result: undefined }));
+  }
+
+  /** The pending writes of a name, or of all names, oldest first. @throws CACHE_CORRUPT */
+  async entries(name?: string): Promise<readonly JournalEntry[]> {
+    const keys = await this.#cache.keys(name === undefined ? this.#prefix : `${this.#prefix}${name}/`);
+    const values = await Promise.all(keys.map(async (key) => ({ key, bytes: await this.#cache.get(key) })));
+    return values
+      .flatMap(({ key, bytes }) => (bytes === null ? [] : [decodeEntry(bytes, key)]))
+      .sort((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+
+  #key(entry: JournalEntry): string {
+    return `${this.#prefix}${entry.name}/${entry.id}`;
+  }
+}
+
+function encodeEntry(entry: JournalEntry): Uint8Array {
+  return utf8(
+    encodeJson({
+      v: VERSION,
+      id: entry.id,
+      kind: entry.kind,
+      name: entry.name,
+      tenure: entry.tenure,
+      spends: entry.spends,
+      salt: entry.salt === null ? null : encodeHex(entry.salt),
+      profileHash: encodeHex(entry.profileHash),
+      transactions: entry.transactions.map(({ kind, txid, raw }) => ({ kind, txid, raw: encodeHex(raw) })),
+      objects: entry.objects.map(encodeBase64),
+      floors: entry.floors.map(({ id, epoch, ver, sha256, sig }) => ({ id, epoch, ver, sha256, sig: sig ?? null })),
+      affectedIds: entry.affectedIds,
+      required: entry.required,
+      createdAtMs: entry.createdAtMs,
+    }),
+  );
+}
+
+function decodeEntry(bytes: Uint8Array, key: string): JournalEntry {
+  const fail = (reason: string) =>
+    new HawserError("CACHE_CORRUPT", `The pending write ${key} does not decode: ${reason}.`, { key, reason });
+  const json = parseJson(bytes, { fail });
+  if (!isJsonObject(json) || json["v"] !== VERSION) throw fail("unknown version");
+  const text = (value: Json | undefined): string => {
+    if (typeof value !== "string") throw fail("expected a string");
+    return value;
+  };
+  const count = (value: Json | undefined): number => {
+    if (typeof value !== "number" || value < 0) throw fail("expected a number");
+    return value;
+  };
+  const hex = (value: Json | undefined): Uint8Array => {
+    if (!isHex(value)) throw fail("expected hex");
+    return decodeHex(value);
+  };
+  const base64 = (value: Json | undefined): Uint8Array => {
+    const decoded = decodeBase64(text(value));
+    if (decoded === null) throw fail("expected base64");
+    return decoded;
+  };
+  const list = (value: Json | undefined): readonly Json[] => {
+    if (!Array.isArray(value)) throw fail("expected a list");
+    return value as readonly Json[];
+  };
+  const oneOf = <T extends string>(value: Json | undefined, ...words: readonly T[]): T => {
+    const word = words.find((candidate) => candidate === value);
+    if (word === undefined) throw fail(`expected one of ${words.join(", ")}`);
+    return word;
+  };
+  const members = (value: Json) => {
+    if (!isJsonObject(value)) throw fail("expected an object");
+    return value;
+  };
+  return {
+    id: text(json["id"]),
+    kind: oneOf(json["kind"], "register", "update"),
+    name: text(json["name"]),
+    tenure: text(json["tenure"]),
+    spends: json["spends"] === null ? null : text(json["spends"]),
+    salt: json["salt"] === null ? null : hex(json["salt"]),
+    profileHash: hex(json["profileHash"]),
+    transactions: list(json["transactions"]).map((item) => {
+      const { kind, txid, raw } = members(item);
+      return { kind: oneOf(kind, "preorder", "register", "update"), txid: text(txid), raw: hex(raw) };
+    }),
+    objects: list(json["objects"]).map(base64),
+    floors: list(json["floors"]).map((item) => {
+      const { id, epoch, ver, sha256, sig } = members(item);
+      const optional = (value: Json | undefined) => (value === null ? null : text(value));
+      return { id: text(id), epoch: count(epoch), ver: count(ver), sha256: optional(sha256), sig: optional(sig) };
+    }),
+    affectedIds: list(json["affectedIds"]).map(text),
+    required: count(json["required"]),
+    createdAtMs: count(json["createdAtMs"]),
+  };
+}

@@ -1,0 +1,218 @@
+import { equalBytes } from "../../bytes/bytes.js";
+import { encodeHex } from "../../bytes/hex.js";
+import { parseTransaction } from "../../chain/transaction.js";
+import { HawserError } from "../../errors.js";
+import { limits } from "../../limits.js";
+import { type Name, parseName } from "../../name/name.js";
+import type { Resolution } from "../../name/resolution.js";
+import { checkSigned, type SignedTransaction } from "../../plan/check-signed.js";
+import { createCoin, type FundingCoin, outpointKey } from "../../plan/coin-selection.js";
+import type { FeeGuards } from "../../plan/fee.js";
+import type { PlannedTransaction } from "../../plan/psbt.js";
+import type { Clock, Random, Signer, StorageProvider, Wallet, WalletAccount } from "../../ports.js";
+import { emptyIndex, type LoadNode } from "../../profile/index-tree.js";
+import type { Profile } from "../../profile/profile.js";
+import { loadProfile, nodeLoader } from "../documents.js";
+import type { ReaderCore, Session } from "../reader-core.js";
+import { ChainDesk } from "./chain-desk.js";
+import { Journal, type JournalEntry } from "./journal.js";
+import { type OperationParts, PendingOperation } from "./operation.js";
+import type { WriteOptions } from "./plan.js";
+
+/** What a writer is made of once its defaults are filled in. */
+export interface WriterParts {
+  readonly core: ReaderCore;
+  readonly storage: readonly StorageProvider[];
+  readonly wallet: Wallet | null;
+  readonly signer: Signer | null;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly required: number;
+  readonly pollIntervalMs: number;
+}
+
+/** A name as a change finds it: its newest state, mined but perhaps not at depth, with its profile. */
+export interface NameBase {
+  readonly name: Name;
+  readonly resolution: Resolution;
+  readonly tenure: string;
+  readonly ownerKey: Uint8Array | null;
+  readonly profile: Profile;
+  readonly load: LoadNode;
+}
+
+/** What all writes share: the desk, the journal, the wallet and what is checked around them. */
+export class WriterCore {
+  readonly parts: WriterParts;
+  readonly desk: ChainDesk;
+  readonly journal: Journal;
+
+  constructor(parts: WriterParts) {
+    this.parts = parts;
+    this.desk = new ChainDesk(parts.core);
+    this.journal = new Journal(parts.core.parts.cache, parts.core.parts.network.id);
+  }
+
+  operation(entry: JournalEntry): PendingOperation {
+    const { core, storage, clock, pollIntervalMs } = this.parts;
+    const parts: OperationParts = { core, desk: this.desk, journal: this.journal, storage, clock, pollIntervalMs };
+    return new PendingOperation(parts, entry);
+  }
+
+  newId(): string {
+    return encodeHex(this.parts.random.bytes(16));
+  }
+
+  session<T>(what: string, options: WriteOptions, run: (session: Session) => Promise<T>): Promise<T> {
+    const { signal, onEvent } = options;
+    return this.parts.core.run(what, { signal, onEvent }, run);
+  }
+
+  wallet(): Wallet {
+    if (this.parts.wallet !== null) return this.parts.wallet;
+    const reason = "this write needs a transaction, and the writer has no wallet";
+    throw new HawserError("INPUT_CONFIG_INVALID", `Cannot write: ${reason}.`, { setting: "wallet", reason });
+  }
+
+  signer(): Signer {
+    if (this.parts.signer !== null) return this.parts.signer;
+    const reason = "records must be signed, and the writer has no signer";
+    throw new HawserError("INPUT_CONFIG_INVALID", `Cannot write: ${reason}.`, { setting: "signer", reason });
+  }
+
+  feeGuards({ maxFeeRateSatsPerVbyte, maxFeeSats }: WriteOptions): FeeGuards {
+    return { maxFeeRateSatsPerVbyte, maxFeeSats };
+  }
+
+  /**
+   * The newest state of a name that can be changed, after journalled writes of it were sent again (W3).
+   *
+   * @throws NAME_NOT_REGISTERED, NAME_UNSEALED, CONFLICT_PENDING, and what reads throw
+   */
+  async base(name: string, options: WriteOptions): Promise<NameBase> {
+    const parsed = parseName(name);
+    await this.#resendJournalled(parsed, options);
+    return this.session(`The state of ${parsed}`, options, async (session) => {
+      const { core } = this.parts;
+      const resolution = await core.resolve(parsed, session);
+      const { tipState, pending } = resolution;
+      const { status, tenure, unsealed, profileHash, ownerKey } = tipState;
+      if ((status !== "active" && status !== "grace") || tenure === null) {
+        throw new HawserError("NAME_NOT_REGISTERED", `${parsed} cannot be written: it is ${status}.`, {
+          name: parsed,
+          status,
+        });
+      }
+      if (unsealed !== null) {
+        const details = { name: parsed, txid: unsealed.txid };
+        throw new HawserError(
+          "NAME_UNSEALED",
+          `The seal of ${parsed} was spent by ${unsealed.txid}; recover it first.`,
+          details,
+        );
+      }
+      const inMempool = pending.find(({ height }) => height === null);
+      if (inMempool !== undefined) {
+        const details = { name: parsed, operation: inMempool.txid };
+        const message = `${parsed} has the unconfirmed operation ${inMempool.txid}; wait until it is mined.`;
+        throw new HawserError("CONFLICT_PENDING", message, details);
+      }
+      const profile =
+        profileHash === null ? this.newProfile(parsed) : (await loadProfile(core, session, parsed, profileHash)).value;
+      return { name: parsed, resolution, tenure, ownerKey, profile, load: this.#loader(profile, options) };
+    });
+  }
+
+  /** A profile without entries that names this writer's key and the public places of its storage. */
+  newProfile(name: Name, given: Partial<Pick<Profile, "about" | "storage">> = {}): Profile {
+    const { signer, storage } = this.parts;
+    const bases = storage.flatMap(({ publicBaseUrl }) => (publicBaseUrl === null ? [] : [publicBaseUrl]));
+    return {
+      name,
+      pubkey: signer === null ? null : encodeHex(signer.publicKey),
+      storage: given.storage ?? [...new Set(bases)].slice(0, limits.urlsMax),
+      about: given.about ?? {},
+      index: emptyIndex,
+    };
+  }
+
+  /** The account that owns a script. @throws WALLET_NOT_OWNER */
+  async ownerAccount(name: string, ownerScript: Uint8Array): Promise<WalletAccount> {
+    const accounts = await this.wallet().accounts();
+    const account = accounts.find(({ script }) => equalBytes(script, ownerScript));
+    if (account !== undefined) return account;
+    const details = { name, ownerScript: encodeHex(ownerScript) };
+    throw new HawserError("WALLET_NOT_OWNER", `The wallet does not hold the owner script of ${name}.`, details);
+  }
+
+  /** The seal of a name as an input. The transaction that made it is one of the proven ones. */
+  sealCoin({ name, resolution }: NameBase, owner: WalletAccount): FundingCoin {
+    const { seal } = resolution.tipState;
+    if (seal !== null) {
+      for (const { raw } of resolution.stored.transactions) {
+        const tx = parseTransaction(raw);
+        if (tx.txid === seal.outpoint.txid) return createCoin(tx, seal.outpoint.vout, owner);
+      }
+    }
+    throw new HawserError("BUG_UNREACHABLE", `The seal of ${name} is not among its operations.`, { what: "seal" });
+  }
+
+  /** Outputs that must not pay for anything: seals of names that were read here, and what pending writes spend or make. */
+  async reserved(): Promise<ReadonlySet<string>> {
+    const reserved = new Set<string>();
+    for (const { transactions } of await this.journal.entries()) {
+      for (const { txid, raw } of transactions) {
+        reserved.add(outpointKey({ txid, vout: 1 }));
+        for (const { outpoint } of parseTransaction(raw).inputs) reserved.add(outpointKey(outpoint));
+      }
+    }
+    return reserved;
+  }
+
+  /** Has the wallet sign what was planned and checks what it returns (W9). @throws WALLET_REFUSED, WALLET_ANSWER_INVALID */
+  async sign(planned: readonly PlannedTransaction[], options: WriteOptions): Promise<readonly SignedTransaction[]> {
+    options.onEvent?.({ stage: "sign", message: `Asking the wallet to sign ${planned.length} transactions` });
+    const requests = planned.map(({ psbt, inputsToSign, description }) => ({
+      psbt,
+      inputs: inputsToSign,
+      description,
+    }));
+    const signed = await this.wallet().signPsbts(requests);
+    return planned.map((transaction, index) => {
+      const answer = signed[index];
+      if (answer === undefined) {
+        const reason = `expected ${planned.length} signed transactions, got ${signed.length}`;
+        throw new HawserError("WALLET_ANSWER_INVALID", `The wallet's answer is wrong: ${reason}.`, { reason });
+      }
+      return checkSigned(transaction, answer, this.feeGuards(options));
+    });
+  }
+
+  /**
+   * Sends the journalled writes of a name again: another run may have died before any of its steps. What is at depth
+   * leaves the journal.
+   */
+  async #resendJournalled(name: Name, options: WriteOptions): Promise<void> {
+    const entries = await this.journal.entries(name);
+    if (entries.length === 0) return;
+    const { core } = this.parts;
+    const resolution = await this.session(`The state of ${name}`, options, (session) => core.resolve(name, session));
+    const mined = (state: Resolution["state"], entry: JournalEntry): boolean =>
+      state.operations.some(({ txid }) => txid === entry.transactions.at(-1)?.txid);
+    for (const entry of entries) {
+      const operation = this.operation(entry);
+      if (mined(resolution.state, entry)) await operation.settle();
+      else if (entry.kind === "register" || !mined(resolution.tipState, entry)) {
+        const { signal, onEvent, timeoutMs } = options;
+        await operation.wait({ until: entry.kind === "register" ? "depth" : "broadcast", signal, onEvent, timeoutMs });
+      }
+    }
+  }
+
+  /** Each node that a change reads has the requests and the time of a read of its own. */
+  #loader(profile: Profile, options: WriteOptions): LoadNode {
+    const { core } = this.parts;
+    return (hash) =>
+      this.session(`The index of ${profile.name}`, options, (session) => nodeLoader(core, session, profile)(hash));
+  }
+}

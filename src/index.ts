@@ -1,0 +1,88 @@
+import { assertInteger } from "./bytes/guards.js";
+import { memoryCache } from "./cache/memory.js";
+import { getNetwork, type NetworkId } from "./chain/network.js";
+import { createReaderFrom, type Reader } from "./client/reader.js";
+import type { Cache, ChainSource, Clock, StorageReader } from "./ports.js";
+import { systemClock } from "./runtime/clock.js";
+import { httpUrlReader } from "./storage/http-url-reader.js";
+
+/** How to build a {@link Reader}. */
+export interface ReaderOptions {
+  readonly network: NetworkId;
+  /** Chain sources, at least one. Two that do not belong together make lying by omission visible. */
+  readonly sources: readonly ChainSource[];
+  /** Where data is looked for beside the URLs in profiles and routes. Default: nowhere else. */
+  readonly storage?: readonly StorageReader[] | undefined;
+  /**
+   * Floors, headers and operations of earlier reads. Default: in memory, so that a new process or page knows no floor
+   * but the anchored one; use a durable cache to be safe from replays across restarts.
+   */
+  readonly cache?: Cache | undefined;
+  /** Complete answers that a read needs (V5). Default 2, or 1 with a single source. */
+  readonly minSources?: number | undefined;
+  /** Blocks that an operation needs, its own included (V6). Default: the network's (mainnet 6). */
+  readonly minConfirmations?: number | undefined;
+  /** ms - reads fail with `CHAIN_STALE` when the tip is older. Default: the network's (mainnet 8 h, regtest none). */
+  readonly maxTipAgeMs?: number | undefined;
+  /**
+   * `host:port` of places with a private or loopback address, or without TLS, that URLs out of profiles and routes may
+   * lead to (U1). Default: none.
+   */
+  readonly allowHosts?: readonly string[] | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Builds a reader.
+ *
+ * @throws INPUT_INVALID
+ */
+export function createReader(options: ReaderOptions): Reader {
+  const network = getNetwork(options.network);
+  const { sources, minSources = Math.min(2, sources.length), minConfirmations = network.minConfirmations } = options;
+  assertInteger("minSources", minSources, 1);
+  assertInteger("minConfirmations", minConfirmations, 1, 10_000);
+  if (options.maxTipAgeMs !== undefined) assertInteger("maxTipAgeMs", options.maxTipAgeMs, 1);
+  return createReaderFrom({
+    network,
+    sources,
+    storage: options.storage ?? [],
+    urlReader: httpUrlReader({ allowHosts: options.allowHosts }),
+    cache: options.cache ?? memoryCache(),
+    clock: options.clock ?? systemClock,
+    minSources,
+    minConfirmations,
+    maxTipAgeMs: options.maxTipAgeMs ?? network.maxTipAgeMs,
+  });
+}
+
+export type { NetworkId } from "./chain/network.js";
+export type { SourceVerdict } from "./chain/union.js";
+export type { ListOptions, MutableReadOptions, Reader, ReadOptions } from "./client/reader.js";
+export type {
+  FoundImmutable,
+  FoundList,
+  FoundMutable,
+  FoundName,
+  FoundProfile,
+  NameState,
+  NotFound,
+} from "./client/results.js";
+export {
+  type Attempt,
+  type ErrorCode,
+  type ErrorDetails,
+  errorCodes,
+  HawserError,
+  type HawserErrorJson,
+  isHawserError,
+  type Outcome,
+  type Retry,
+} from "./errors.js";
+export { limits } from "./limits.js";
+export type { ReplicaVerdict } from "./mutable/select.js";
+export type { AsOf, PendingOperation } from "./name/resolution.js";
+export type * from "./ports.js";
+export type { Content, IndexEntry, Route } from "./profile/entry.js";
+export type { Profile } from "./profile/profile.js";
+export { memoryCache };

@@ -1,0 +1,127 @@
+import type { Verified } from "../crypto/verified.js";
+import { isHawserError } from "../errors.js";
+import type { Cache, Clock, StorageReader, UrlReader } from "../ports.js";
+import type { Route } from "../profile/entry.js";
+import type { ReadBudget } from "../route/budget.js";
+import { fetchAll, type ReplicaReply } from "../route/fetch.js";
+import { recordPath } from "../route/layout.js";
+import { recordReplicas } from "../route/replicas.js";
+import { compareVersion, type Floor, floorKey, raisedFloor } from "./floor.js";
+import { raiseFloor, readFloor } from "./floor-cache.js";
+import { type MutableRecord, type ParseRecordOptions, type RecordContext, recordBodyLimit } from "./record.js";
+import { floorOf, type RecordBounds, type ReplicaVerdict, type SelectedRecord, selectRecord } from "./select.js";
+
+/** A read of one mutable record. */
+export interface GetRecordInput extends RecordBounds, ParseRecordOptions {
+  readonly context: RecordContext;
+  /** The effective key (M2), x-only. */
+  readonly publicKey: Uint8Array;
+  /** Out of a verified profile; its id and epoch are those of `context`. */
+  readonly route: Route;
+  readonly storage: readonly StorageReader[];
+  readonly urlReader: UrlReader | null;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly budget: ReadBudget;
+  /** Asks only the first so many replicas. Default: all (M8). */
+  readonly maxReplicas?: number | undefined;
+  /** ms that each replica has. Default 15,000. */
+  readonly recordTimeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Replies that were asked for beforehand by {@link fetchRecordReplies} with this context and route. */
+  readonly replies?: Promise<readonly ReplicaReply[]> | undefined;
+}
+
+/** A verified record that is not older than anything known before. */
+export interface GotRecord {
+  readonly record: Verified<MutableRecord>;
+  readonly data: Uint8Array;
+  /** The bytes as they were served. */
+  readonly body: Uint8Array;
+  /** One verdict per replica (M8). */
+  readonly replicas: readonly ReplicaVerdict[];
+  /** What the cache keeps now (M7). */
+  readonly floor: Floor;
+}
+
+/**
+ * Reads a mutable record: asks every replica, chooses by M5 and M8 to M11, and raises the cached floor durably before
+ * it returns (M7).
+ *
+ * @throws RECORD_*; NETWORK_TIME_LIMIT, NETWORK_ABORTED, CACHE_UNAVAILABLE, CACHE_CORRUPT
+ */
+export async function getRecord(input: GetRecordInput): Promise<GotRecord> {
+  const key = floorKey(input.context);
+  const cached = await readFloor(input.cache, key);
+  const first = await readOnce(input, key, cached, input.replies ?? fetchRecordReplies(input));
+  if ("record" in first) return first;
+  // Another call returned something newer in the meantime: what was fetched before it is too old, not a replay.
+  const second = await readOnce(input, key, first.moved, fetchRecordReplies(input));
+  if ("record" in second) return second;
+  throw second.error;
+}
+
+async function readOnce(
+  input: GetRecordInput,
+  key: string,
+  cached: Floor | null,
+  fetched: Promise<readonly ReplicaReply[]>,
+): Promise<GotRecord | { readonly moved: Floor; readonly error: unknown }> {
+  const { cache, clock, context, route } = input;
+  const replies = await fetched;
+  const select = (known: Floor | null): SelectedRecord =>
+    selectRecord({
+      ...input,
+      replies,
+      cached: known,
+      floor: floorOf(route, known, input.minVersion),
+      nowMs: clock.nowMs(),
+    });
+  const selected = select(cached);
+  const { record } = selected;
+  const reached: Floor = { epoch: context.epoch, ver: record.ver, sha256: selected.sha256, sig: record.sig };
+  const previous = await raiseFloor(cache, key, reached);
+  if (previous !== null && movedMeanwhile(previous, cached) && compareVersion(previous, reached) >= 0) {
+    try {
+      // M5, M9: another call returned something newer, or other data under this version, while this one was waiting.
+      select(previous);
+    } catch (error) {
+      if (isHawserError(error, "RECORD_STALE")) return { moved: previous, error };
+      throw error;
+    }
+  }
+  return {
+    record,
+    data: record.data,
+    body: selected.body,
+    replicas: selected.replicas,
+    floor: raisedFloor(previous, reached),
+  };
+}
+
+function movedMeanwhile(now: Floor, before: Floor | null): boolean {
+  return before === null || compareVersion(now, before) !== 0 || now.sha256 !== before.sha256;
+}
+
+/** What the replies of the replicas of one route depend on. */
+export type FetchRecordInput = ParseRecordOptions &
+  Pick<
+    GetRecordInput,
+    "context" | "route" | "storage" | "urlReader" | "clock" | "budget" | "signal" | "maxReplicas" | "recordTimeoutMs"
+  >;
+
+/** Asks every replica of a route (M8). Nothing is verified yet. @throws NETWORK_TIME_LIMIT, NETWORK_ABORTED */
+export async function fetchRecordReplies(input: FetchRecordInput): Promise<readonly ReplicaReply[]> {
+  const { clock, budget, context, route, storage, urlReader, signal } = input;
+  const { network, name, id, epoch } = context;
+  const path = recordPath({ network: network.id, name, id, epoch });
+  const replicas = recordReplicas({ storage, urlReader, path, urls: route.urls });
+  return fetchAll(replicas.slice(0, input.maxReplicas), {
+    clock,
+    budget,
+    kind: "record",
+    maxBytes: recordBodyLimit(input),
+    timeoutMs: input.recordTimeoutMs,
+    signal,
+  });
+}

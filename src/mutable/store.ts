@@ -1,0 +1,105 @@
+import { limits } from "../limits.js";
+import type { StorageProvider, WriteCondition } from "../ports.js";
+import { fetchOne, type ReplicaReply } from "../route/fetch.js";
+import { type ProviderOutcome, storeOnEach, type WriteOptions, writeOnce } from "../route/provider-writes.js";
+import { isFromFuture } from "./select.js";
+import { type SurveyedReplica, type SurveyInput, surveyFetch } from "./survey.js";
+import { type Candidate, type CheckedReply, verifyReplies } from "./verify-replies.js";
+
+const MAX_TRIES = 3;
+
+/** A signed record on its way to the providers. */
+export interface StoreInput {
+  readonly survey: SurveyInput;
+  /** What each provider held when the version was chosen. */
+  readonly replicas: readonly SurveyedReplica[];
+  /** Section 10's path. */
+  readonly path: string;
+  readonly candidate: Candidate;
+}
+
+/** What became of the record at the providers. */
+export interface Stored {
+  /** Those that write conditionally first; without those that were not asked any more. */
+  readonly providers: readonly ProviderOutcome[];
+  /** The highest version that another writer stored first, or null: this write lost a race (W5). */
+  readonly movedTo: number | null;
+}
+
+/**
+ * Stores a record on every provider. Those that write conditionally come first: if another writer was faster there, the
+ * others, where a race would go unseen, are left alone.
+ *
+ * @throws NETWORK_ABORTED
+ */
+export async function storeRecord(input: StoreInput): Promise<Stored> {
+  const all = [...new Set(input.survey.storage)];
+  const { clock, signal, recordTimeoutMs = limits.recordTimeoutMs } = input.survey;
+  const options: WriteOptions = { clock, signal, timeoutMs: recordTimeoutMs };
+  const rivals: number[] = [];
+  const outcomes: ProviderOutcome[] = [];
+  for (const conditional of [true, false]) {
+    const group = all.filter((provider) => provider.conditional === conditional);
+    if (rivals.length > 0 || group.length === 0) continue;
+    outcomes.push(...(await storeOnEach(group, options, (provider) => storeOne(provider, input, options, rivals))));
+  }
+  return { providers: outcomes, movedTo: rivals.length === 0 ? null : Math.max(...rivals) };
+}
+
+interface There {
+  readonly reply: ReplicaReply;
+  readonly checked: CheckedReply;
+}
+
+async function storeOne(
+  provider: StorageProvider,
+  input: StoreInput,
+  options: WriteOptions,
+  rivals: number[],
+): Promise<ProviderOutcome> {
+  const { label } = provider;
+  const surveyed = input.replicas.find(({ replica }) => replica.provider === provider);
+  let there: There | undefined = surveyed;
+  for (let tries = 0; tries < MAX_TRIES && there !== undefined; tries++) {
+    const { reply, checked } = there;
+    // A provider whose content is unknown may hold something newer, which a write would bury.
+    if (checked.kind === "unreachable") return { label, outcome: "failed", attempt: checked.attempt };
+    const found = checked.kind === "verified" ? checked.candidate : null;
+    if (found !== null && sameRecord(found, input.candidate)) return { label, outcome: "held", attempt: null };
+    if (found !== null && isRival(found, input)) {
+      const { ver } = found.record;
+      rivals.push(ver);
+      const message = `Another writer stored version ${ver} first.`;
+      return { label, outcome: "moved", attempt: { label, code: "moved", message } };
+    }
+    const write = { kind: "record" as const, ...conditionFor(provider, reply) };
+    const outcome = await writeOnce(provider, input.path, input.candidate.body, write, options);
+    if (outcome === "stored") return { label, outcome, attempt: null };
+    there = surveyed === undefined ? undefined : await lookAgain(surveyed, input);
+  }
+  const attempt = { label, code: "moved", message: "What it holds keeps changing." };
+  return { label, outcome: "failed", attempt };
+}
+
+function sameRecord(found: Candidate, ours: Candidate): boolean {
+  return found.record.ver === ours.record.ver && found.sha256 === ours.sha256;
+}
+
+/** Whether a record is another writer's that this one must not overwrite; readers drop one from the future (M10). */
+function isRival(found: Candidate, { candidate, survey }: StoreInput): boolean {
+  const { ver } = found.record;
+  return ver >= candidate.record.ver && !isFromFuture(survey.route, ver, survey.clock.nowMs());
+}
+
+function conditionFor(provider: StorageProvider, reply: ReplicaReply): { readonly condition?: WriteCondition } {
+  if (!provider.conditional) return {};
+  if (reply.outcome === "absent") return { condition: { ifAbsent: true } };
+  return reply.outcome === "bytes" && reply.tag !== null ? { condition: { ifTag: reply.tag } } : {};
+}
+
+/** After a refused condition: the same bytes mean that an earlier try went through although its answer was lost. */
+async function lookAgain({ replica }: SurveyedReplica, { survey }: StoreInput): Promise<There | undefined> {
+  const reply = await fetchOne(replica, surveyFetch(survey));
+  const [checked] = verifyReplies({ ...survey, replies: [reply] });
+  return checked === undefined ? undefined : { reply, checked };
+}

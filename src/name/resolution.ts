@@ -1,0 +1,58 @@
+import type { HeaderChain } from "../chain/header-chain.js";
+import type { Network } from "../chain/network.js";
+import type { SourceVerdict } from "../chain/union.js";
+import type { ChainSource, Clock, ProgressEvent } from "../ports.js";
+import type { Name } from "./name.js";
+import type { StoredName } from "./stored-name.js";
+import type { ThreadState } from "./thread.js";
+
+/** Everything that one resolution needs. */
+export interface ResolveInput {
+  readonly network: Network;
+  readonly name: Name;
+  readonly sources: readonly ChainSource[];
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+  /** The chain that the reader holds; it competes with what the sources serve (V1). */
+  readonly chain: HeaderChain;
+  readonly stored: StoredName;
+  readonly minSources: number;
+  readonly minConfirmations: number;
+  readonly requireAllSources: boolean;
+  readonly onEvent?: ((event: ProgressEvent) => void) | undefined;
+}
+
+/** How recent an answer is and who stood for it (V7). */
+export interface AsOf {
+  /** E of V6: the height at which the state was read. */
+  readonly height: number;
+  readonly hash: string;
+  /** Seconds since the Unix epoch: the time in the header of block `height`. */
+  readonly time: number;
+  readonly tipHeight: number;
+  readonly tipAgeMs: number;
+  /** Whether a configured source did not answer (V5). */
+  readonly partial: boolean;
+  readonly sources: readonly { readonly label: string; readonly verdict: SourceVerdict }[];
+}
+
+/** An operation that is seen but not applied (V6); in the mempool when `height` is null, and then unproven. */
+export interface PendingOperation {
+  readonly txid: string;
+  /** The operation's name, or null for a spend that is none and would unseal the name. */
+  readonly kind: string | null;
+  readonly height: number | null;
+}
+
+export interface Resolution {
+  readonly state: ThreadState;
+  readonly pending: readonly PendingOperation[];
+  readonly asOf: AsOf;
+  readonly chain: HeaderChain;
+  /** The state at the tip, pending blocks included: what a writer builds on. */
+  readonly tipState: ThreadState;
+  /** To be kept for the next read. */
+  readonly stored: StoredName;
+  /** Operations of this thread above b of M6 and up to the tip, applied or not, with their profile hashes. */
+  readonly recentOperations: readonly { readonly height: number; readonly profileHash: Uint8Array | null }[];
+}

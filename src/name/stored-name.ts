@@ -1,0 +1,89 @@
+import { utf8 } from "../bytes/bytes.js";
+import { decodeHex, encodeHex, isHex } from "../bytes/hex.js";
+import { encodeJson, isJsonObject, type Json, parseJson } from "../bytes/json.js";
+import type { StoredTransaction } from "../chain/evidence.js";
+import { HawserError } from "../errors.js";
+
+/** What a reader keeps of a name between reads. It is proven again whenever it is loaded: a cache is no authority. */
+export interface StoredName {
+  readonly transactions: readonly StoredTransaction[];
+  /** Coinbase proofs that V2 needed. */
+  readonly coinbases: readonly StoredTransaction[];
+  /** Previous transactions (V3). */
+  readonly previous: readonly Uint8Array[];
+  /** txid of the REGISTER below which each source, by label, said at that time that the beacon has nothing else (V5). */
+  readonly beacon: { readonly register: string; readonly checkedAtMs: ReadonlyMap<string, number> } | null;
+}
+
+/** The empty state of a name that was never read. */
+export const nothingStored: StoredName = { transactions: [], coinbases: [], previous: [], beacon: null };
+
+/** The cache key of a name's operations. */
+export function storedNameKey(network: string, name: string): string {
+  return `name/${network}/${name}`;
+}
+
+export function encodeStoredName(stored: StoredName): Uint8Array {
+  const transaction = ({ raw, height, position, branch }: StoredTransaction): Json => {
+    return { raw: encodeHex(raw), height, position, branch: branch.map(encodeHex) };
+  };
+  return utf8(
+    encodeJson({
+      v: 1,
+      transactions: stored.transactions.map(transaction),
+      coinbases: stored.coinbases.map(transaction),
+      previous: stored.previous.map(encodeHex),
+      beacon:
+        stored.beacon === null
+          ? null
+          : { register: stored.beacon.register, checkedAtMs: [...stored.beacon.checkedAtMs].map((pair) => pair) },
+    }),
+  );
+}
+
+/** @throws CACHE_CORRUPT */
+export function decodeStoredName(bytes: Uint8Array, key: string): StoredName {
+  const fail = (reason: string) =>
+    new HawserError("CACHE_CORRUPT", `The cache entry ${key} does not decode: ${reason}.`, { key, reason });
+  const json = parseJson(bytes, { fail });
+  if (!isJsonObject(json) || json["v"] !== 1) throw fail("unknown version");
+
+  const list = (value: Json | undefined): readonly Json[] => {
+    if (!Array.isArray(value)) throw fail("expected a list");
+    return value as readonly Json[];
+  };
+  const hex = (value: Json | undefined): Uint8Array => {
+    if (!isHex(value)) throw fail("expected hex");
+    return decodeHex(value);
+  };
+  const count = (value: Json | undefined): number => {
+    if (typeof value !== "number" || value < 0) throw fail("expected a number");
+    return value;
+  };
+  const text = (value: Json | undefined): string => {
+    if (typeof value !== "string") throw fail("expected a string");
+    return value;
+  };
+  const transaction = (value: Json): StoredTransaction => {
+    if (!isJsonObject(value)) throw fail("expected a transaction");
+    const branch = list(value["branch"]).map(hex);
+    return { raw: hex(value["raw"]), height: count(value["height"]), position: count(value["position"]), branch };
+  };
+  const beacon = json["beacon"];
+  return {
+    transactions: list(json["transactions"]).map(transaction),
+    coinbases: list(json["coinbases"]).map(transaction),
+    previous: list(json["previous"]).map(hex),
+    beacon: !isJsonObject(beacon)
+      ? null
+      : {
+          register: text(beacon["register"]),
+          checkedAtMs: new Map(
+            list(beacon["checkedAtMs"]).map((pair) => {
+              const [label, ms] = list(pair);
+              return [text(label), count(ms)] as const;
+            }),
+          ),
+        },
+  };
+}

@@ -1,0 +1,143 @@
+import { equalBytes } from "../bytes/bytes.js";
+import type { Transaction, TransactionOutput } from "../chain/transaction.js";
+import { HawserError } from "../errors.js";
+import type { Outpoint, WalletAccount } from "../ports.js";
+import { dustSats, estimateVbytes, feeOf, type InputKind, inputVbytes } from "./fee.js";
+
+/**
+ * An unspent output that a wallet can sign for. `previousTransaction` proves value and script (V3): a source that
+ * lies about a value would otherwise make the wallet pay the difference as a fee.
+ */
+export interface FundingCoin {
+  readonly outpoint: Outpoint;
+  readonly valueSats: bigint;
+  readonly account: WalletAccount;
+  readonly previousTransaction: Transaction;
+}
+
+/** All coins that will ever be; the parser does not check values (V2). */
+const MAX_MONEY_SATS = 2_100_000_000_000_000n;
+
+/** The key of an outpoint in a set: `txid:vout`. */
+export function outpointKey({ txid, vout }: Outpoint): string {
+  return `${txid}:${vout}`;
+}
+
+/**
+ * The coin at `vout` of a transaction whose txid was computed.
+ *
+ * @throws CHAIN_TRANSACTION_INVALID when there is no such output or it does not pay the account
+ */
+export function createCoin(previousTransaction: Transaction, vout: number, account: WalletAccount): FundingCoin {
+  const valueSats = previousTransaction.outputs[vout]?.valueSats ?? 0n;
+  const coin = { outpoint: { txid: previousTransaction.txid, vout }, valueSats, account, previousTransaction };
+  assertCoin(coin);
+  return coin;
+}
+
+/**
+ * V3: value and script are those of the previous transaction, whose hash is the outpoint's txid.
+ *
+ * @throws CHAIN_TRANSACTION_INVALID
+ */
+export function assertCoin({ outpoint, valueSats, account, previousTransaction }: FundingCoin): void {
+  const output = previousTransaction.outputs[outpoint.vout];
+  if (
+    previousTransaction.txid !== outpoint.txid ||
+    output === undefined ||
+    output.valueSats !== valueSats ||
+    valueSats > MAX_MONEY_SATS ||
+    !equalBytes(output.script, account.script)
+  ) {
+    const reason = `output ${outpointKey(outpoint)} is not what its transaction says`;
+    throw new HawserError("CHAIN_TRANSACTION_INVALID", `A coin cannot be used: ${reason}.`, { reason });
+  }
+}
+
+/** What coins are wanted for. */
+export interface CoinSelectionInput {
+  /** Order and duplicates do not matter. */
+  readonly coins: readonly FundingCoin[];
+  /** An input that is spent in any case and comes first: the seal. */
+  readonly first?: FundingCoin | undefined;
+  /** Every output but the change. */
+  readonly outputs: readonly TransactionOutput[];
+  /** sat/vB. */
+  readonly feeRateSatsPerVbyte: number;
+  /** Where the change goes. */
+  readonly changeScript: Uint8Array;
+  /** `txid:vout` of outputs that must not be spent: known seals and unspent PREORDER outputs (W9). */
+  readonly reserved?: ReadonlySet<string> | undefined;
+}
+
+/** Which coins pay, and what is left. */
+export interface CoinSelection {
+  /** In the order of the inputs, without `first`. */
+  readonly coins: readonly FundingCoin[];
+  /** Null: too little to be worth an output; it is part of the fee. */
+  readonly change: TransactionOutput | null;
+  readonly feeSats: bigint;
+  readonly vbytes: number;
+}
+
+/**
+ * Takes the largest coins first until they pay for the outputs and the fee; equal values go by txid, then vout, so
+ * that the same coins always give the same transaction. A coin that costs more than it brings is left alone. A change
+ * output is made only where its value is above dust after its own cost.
+ *
+ * @throws WALLET_FUNDS_INSUFFICIENT
+ * @throws CHAIN_TRANSACTION_INVALID when a coin is not what its transaction says
+ */
+export function selectCoins(input: CoinSelectionInput): CoinSelection {
+  const { first, outputs, feeRateSatsPerVbyte: rate, changeScript } = input;
+  const usable = usableCoins(input);
+  const scripts = outputs.map((output) => output.script);
+  const targetSats = outputs.reduce((sum, output) => sum + output.valueSats, 0n);
+  const kinds: InputKind[] = first === undefined ? [] : [first.account.kind];
+  let paidSats = first?.valueSats ?? 0n;
+  const chosen: FundingCoin[] = [];
+  for (const coin of usable) {
+    chosen.push(coin);
+    kinds.push(coin.account.kind);
+    paidSats += coin.valueSats;
+    const vbytes = estimateVbytes({ inputs: kinds, outputs: scripts });
+    const leftSats = paidSats - targetSats - feeOf(rate, vbytes);
+    if (leftSats < 0n) continue;
+    const withChange = estimateVbytes({ inputs: kinds, outputs: [...scripts, changeScript] });
+    const changeSats = paidSats - targetSats - feeOf(rate, withChange);
+    if (changeSats > dustSats(changeScript)) {
+      const change = { valueSats: changeSats, script: changeScript };
+      return { coins: chosen, change, feeSats: feeOf(rate, withChange), vbytes: withChange };
+    }
+    return { coins: chosen, change: null, feeSats: paidSats - targetSats, vbytes };
+  }
+  // Without any coin the need is told for one of the cheapest kind.
+  const inputs: InputKind[] = chosen.length === 0 ? [...kinds, "p2tr"] : kinds;
+  const neededSats = targetSats + feeOf(rate, estimateVbytes({ inputs, outputs: scripts })) - (first?.valueSats ?? 0n);
+  const availableSats = usable.reduce((sum, coin) => sum + coin.valueSats, 0n);
+  throw new HawserError(
+    "WALLET_FUNDS_INSUFFICIENT",
+    `The wallet's coins do not suffice: needed ${neededSats} sat, available ${availableSats} sat.`,
+    { neededSats: String(neededSats), availableSats: String(availableSats) },
+  );
+}
+
+function usableCoins({ coins, first, reserved, feeRateSatsPerVbyte }: CoinSelectionInput): readonly FundingCoin[] {
+  const seen = new Set<string>(first === undefined ? [] : [outpointKey(first.outpoint)]);
+  const usable: FundingCoin[] = [];
+  for (const coin of coins) {
+    const key = outpointKey(coin.outpoint);
+    // W9: spending a seal as funding would leave a name unsealed; spending a PREORDER output voids a registration.
+    if (seen.has(key) || reserved?.has(key) === true) continue;
+    seen.add(key);
+    assertCoin(coin);
+    if (coin.valueSats > feeOf(feeRateSatsPerVbyte, inputVbytes(coin.account.kind))) usable.push(coin);
+  }
+  return usable.sort(compareCoins);
+}
+
+function compareCoins(a: FundingCoin, b: FundingCoin): number {
+  if (a.valueSats !== b.valueSats) return a.valueSats > b.valueSats ? -1 : 1;
+  if (a.outpoint.txid !== b.outpoint.txid) return a.outpoint.txid < b.outpoint.txid ? -1 : 1;
+  return a.outpoint.vout - b.outpoint.vout;
+}

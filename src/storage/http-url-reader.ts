@@ -1,0 +1,91 @@
+import { createDial } from "#dial";
+import { HawserError } from "../errors.js";
+import type { StorageReadOptions, UrlReader } from "../ports.js";
+import { fetchHttp } from "../runtime/http-client.js";
+import { parseWebUrl } from "../runtime/web-url.js";
+import type { Dial } from "./dial.js";
+import { type AllowHosts, parseAllowHosts, urlRefusal } from "./host.js";
+import { hostRefused } from "./host-refused.js";
+import { httpReadResult } from "./http-read.js";
+
+/** Options of {@link httpUrlReader}. */
+export interface HttpUrlReaderOptions {
+  /**
+   * Exact `host:port` places, port written out, that may be opened although they are loopback, private or `http:`.
+   * Default: none.
+   */
+  readonly allowHosts?: readonly string[] | undefined;
+}
+
+/**
+ * Opens `https:` URLs out of profiles and routes under the rules of U1: no credentials, no cookies, no place on a
+ * local network (judged on the address that is dialled, in Node), at most 3 redirects, each judged again.
+ *
+ * Other schemes are not opened, `http:` only at `allowHosts`. In browsers the platform follows redirects and resolves
+ * names; see `dial-web.ts` for what cannot be checked there.
+ *
+ * @throws INPUT_INVALID for an entry of `allowHosts` that is not `host:port`. Reads throw `INPUT_URL_INVALID`,
+ * `NETWORK_HOST_REFUSED`, `NETWORK_STATUS`, `NETWORK_TOO_LARGE`, `NETWORK_UNREACHABLE` and `NETWORK_ABORTED`.
+ */
+export function httpUrlReader(options: HttpUrlReaderOptions = {}): UrlReader {
+  const allowHosts = parseAllowHosts(options.allowHosts ?? []);
+  return createUrlReader(createDial(allowHosts), allowHosts);
+}
+
+/** A reader over connections of the caller's choice. */
+export function createUrlReader(dial: Dial, allowHosts: AllowHosts): UrlReader {
+  return {
+    opens(url) {
+      const parsed = parseReadableUrl(url);
+      // An http: URL that is not allowed is one that nobody opens; a refused https: host is told by the read.
+      return parsed !== null && (parsed.protocol === "https:" || urlRefusal(parsed, allowHosts) === null);
+    },
+    async readUrl(url, readOptions) {
+      const parsed = parseReadableUrl(url);
+      if (parsed === null) throw invalidUrl(url);
+      return read(dial, allowHosts, url, parsed, readOptions);
+    },
+  };
+}
+
+async function read(
+  dial: Dial,
+  allowHosts: AllowHosts,
+  shownUrl: string,
+  url: URL,
+  options: StorageReadOptions,
+): Promise<Uint8Array | null> {
+  // U1: a URL in a profile must not become a request into the reader's own network (SSRF).
+  assertAllowed(url, shownUrl, allowHosts);
+  const answer = await fetchHttp({
+    url,
+    shownUrl,
+    cache: options.kind === "record" ? "no-store" : "default",
+    signal: options.signal,
+    maxBytes: options.maxBytes,
+    checkRedirect: (next) => {
+      assertAllowed(next, shownUrl, allowHosts);
+    },
+    runtimeFollows: !dial.showsRedirects,
+    fetch: dial.fetch,
+  });
+  return httpReadResult(shownUrl, answer)?.bytes ?? null;
+}
+
+function assertAllowed(url: URL, shownUrl: string, allowHosts: AllowHosts): void {
+  const reason = urlRefusal(url, allowHosts);
+  if (reason !== null) throw hostRefused(shownUrl, reason);
+}
+
+// U1's bytes, without the ones that WHATWG parsers would read as something else than what is written.
+const READABLE = /^https?:\/\/(?![^/?]*@)[\x21\x24-\x5b\x5d-\x7e]{1,247}$/i;
+
+function parseReadableUrl(url: string): URL | null {
+  return url.length <= 255 && READABLE.test(url) ? parseWebUrl(url) : null;
+}
+
+function invalidUrl(url: string): HawserError<"INPUT_URL_INVALID"> {
+  // Not shown: what is no URL of U1 may hold user info.
+  const details = { url: `(${url.length} characters)`, reason: "not an http: or https: URL that U1 admits" };
+  return new HawserError("INPUT_URL_INVALID", `The URL cannot be opened: ${details.reason}.`, details);
+}

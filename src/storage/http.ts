@@ -1,0 +1,170 @@
+import { HawserError } from "../errors.js";
+import type {
+  CallOptions,
+  StorageProvider,
+  StorageReadOptions,
+  StorageWriteOptions,
+  StoredBytes,
+  WriteCondition,
+  WriteOutcome,
+} from "../ports.js";
+import {
+  assertSameOrigin,
+  type HttpBase,
+  type HttpHeaders,
+  parseHttpBase,
+  resolveHeaders,
+} from "../runtime/http-base.js";
+import { fetchHttp, type HttpAnswer, statusError } from "../runtime/http-client.js";
+import { httpReadResult } from "./http-read.js";
+import { joinBaseUrl, parseStoragePath, publicUrl } from "./path.js";
+
+/** Options of {@link http}. */
+export interface HttpStorageOptions {
+  /** Whether the server takes PUT and DELETE. Default false: writes fail with `STORAGE_UNSUPPORTED`. */
+  readonly writable?: boolean | undefined;
+  /**
+   * Whether the server honours `If-Match` and `If-None-Match` on PUT. Servers that ignore them overwrite without a
+   * word, so claim it only for one that is known to answer 412. Default false.
+   */
+  readonly conditional?: boolean | undefined;
+  /** Base of the URLs that readers are given; null for none. Default: the base URL itself. */
+  readonly publicBaseUrl?: string | null | undefined;
+  /**
+   * Credentials and other request headers, sent to the base URL's origin only. In browsers most headers cause a CORS
+   * preflight; a function that gives none for GET keeps reads simple.
+   */
+  readonly headers?: HttpHeaders | undefined;
+  /** Name in verdicts. Default: host and path of the base URL. */
+  readonly label?: string | undefined;
+}
+
+/**
+ * The layout of section 10 on an HTTP server: any static host for reading, and a server with PUT and DELETE for
+ * writing. The base may be anywhere, loopback included, since the application chose it; redirects are followed only
+ * within its origin (in browsers not at all, because scripts cannot see where they lead).
+ *
+ * Reads throw `NETWORK_STATUS` for every status but 200, 404 and 410. Writes throw `STORAGE_REFUSED` (401, 403),
+ * `STORAGE_UNSUPPORTED` (405, 501, or a condition without `conditional`), else `NETWORK_*`.
+ *
+ * @throws INPUT_URL_INVALID
+ */
+export function http(baseUrl: string, options: HttpStorageOptions = {}): StorageProvider {
+  return new HttpStorage(baseUrl, options);
+}
+
+class HttpStorage implements StorageProvider {
+  readonly label: string;
+  readonly publicBaseUrl: string | null;
+  readonly conditional: boolean;
+  readonly #base: HttpBase;
+  readonly #writable: boolean;
+  readonly #headers: HttpHeaders | undefined;
+
+  constructor(baseUrl: string, options: HttpStorageOptions) {
+    this.#base = parseHttpBase(baseUrl);
+    this.#writable = options.writable ?? false;
+    this.#headers = options.headers;
+    this.label = options.label ?? this.#base.label;
+    this.publicBaseUrl = options.publicBaseUrl === undefined ? baseUrl : options.publicBaseUrl;
+    if (this.publicBaseUrl !== null) parseHttpBase(this.publicBaseUrl);
+    this.conditional = this.#writable && (options.conditional ?? false);
+  }
+
+  async read(path: string, options: StorageReadOptions): Promise<StoredBytes | null> {
+    const url = this.#urlOf(path);
+    const answer = await fetchHttp({
+      url,
+      shownUrl: url.href,
+      headers: await resolveHeaders(this.#headers, "GET"),
+      cache: options.kind === "record" ? "no-store" : "default",
+      signal: options.signal,
+      maxBytes: options.maxBytes,
+      checkRedirect: (next) => {
+        assertSameOrigin(this.#base, next);
+      },
+    });
+    return httpReadResult(url.href, answer);
+  }
+
+  async write(path: string, body: Uint8Array, options: StorageWriteOptions): Promise<WriteOutcome> {
+    const { condition } = options;
+    if (condition !== undefined && !this.conditional) throw this.#unsupported("conditional write");
+    const answer = await this.#change("PUT", path, options.signal, {
+      // Copied before anything is awaited: the caller may reuse its buffer.
+      body: body.slice(),
+      headers: {
+        "content-type": options.kind === "record" ? "application/json" : "application/octet-stream",
+        ...conditionHeaders(condition),
+      },
+    });
+    // S3 answers 404 to If-Match on a key that is gone.
+    if (answer.status === 412 || (answer.status === 404 && condition !== undefined && "ifTag" in condition)) {
+      return "moved";
+    }
+    if (![200, 201, 204].includes(answer.status)) throw this.#refusal(path, answer.status, "write");
+    return "stored";
+  }
+
+  async remove(path: string, options: CallOptions = {}): Promise<boolean> {
+    const answer = await this.#change("DELETE", path, options.signal, {});
+    if ([200, 204, 404, 410].includes(answer.status)) return true;
+    // 202: accepted, not yet done.
+    if (answer.status === 202) return false;
+    throw this.#refusal(path, answer.status, "remove");
+  }
+
+  urlOf(path: string): string | null {
+    return publicUrl(this.publicBaseUrl, path);
+  }
+
+  async #change(
+    method: "PUT" | "DELETE",
+    path: string,
+    signal: AbortSignal | undefined,
+    content: { readonly body?: Uint8Array; readonly headers?: Readonly<Record<string, string>> },
+  ): Promise<HttpAnswer> {
+    const url = this.#urlOf(path);
+    if (!this.#writable) throw this.#unsupported(method === "PUT" ? "write" : "remove");
+    // No redirect is followed: what the server would do with the body there is its own affair.
+    return fetchHttp({
+      url,
+      shownUrl: url.href,
+      method,
+      body: content.body,
+      headers: { ...(await resolveHeaders(this.#headers, method)), ...content.headers },
+      signal,
+      maxBytes: 0,
+      bodyStatuses: [],
+    });
+  }
+
+  #urlOf(path: string): URL {
+    parseStoragePath(path);
+    return new URL(joinBaseUrl(this.#base.href, path));
+  }
+
+  #refusal(path: string, status: number, operation: string): HawserError {
+    if (status === 405 || status === 501) return this.#unsupported(operation);
+    if (status === 401 || status === 403) {
+      const reason = `status ${status}`;
+      return new HawserError("STORAGE_REFUSED", `${this.label} refused to ${operation}: ${reason}.`, {
+        label: this.label,
+        reason,
+      });
+    }
+    return statusError(this.#urlOf(path).href, status, `the ${operation} did not succeed`);
+  }
+
+  #unsupported(operation: string): HawserError<"STORAGE_UNSUPPORTED"> {
+    return new HawserError("STORAGE_UNSUPPORTED", `${this.label} does not support this operation: ${operation}.`, {
+      label: this.label,
+      operation,
+    });
+  }
+}
+
+function conditionHeaders(condition: WriteCondition | undefined): Readonly<Record<string, string>> {
+  if (condition === undefined) return {};
+  return "ifAbsent" in condition ? { "if-none-match": "*" } : { "if-match": condition.ifTag };
+}

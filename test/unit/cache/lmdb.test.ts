@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { utf8 } from "../../../src/bytes/bytes.js";
+import { lmdbCache } from "../../../src/cache/lmdb.js";
+import { expectCode } from "../storage/expect-code.js";
+
+const worker = fileURLToPath(new URL("lmdb-worker.ts", import.meta.url));
+
+function startWorker(...parameters: readonly string[]): { process: ChildProcess; lines: AsyncIterable<string> } {
+  const child = spawn(process.execPath, ["--import", "tsx", worker, ...parameters], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return { process: child, lines: createInterface({ input: child.stdout }) };
+}
+
+async function collect(lines: AsyncIterable<string>): Promise<readonly string[]> {
+  const all: string[] = [];
+  for await (const line of lines) all.push(line);
+  return all;
+}
+
+describe("lmdbCache", () => {
+  let parent: string;
+  let directory: string;
+  const count = async (key: string): Promise<number> => {
+    const cache = lmdbCache(directory);
+    const value = await cache.get(key);
+    await cache.close();
+    return Number(new TextDecoder().decode(value ?? undefined));
+  };
+
+  beforeEach(async () => {
+    parent = await mkdtemp(join(tmpdir(), "hawser-lmdb-"));
+    directory = join(parent, "cache");
+  });
+  afterEach(async () => {
+    await rm(parent, { recursive: true });
+  });
+
+  it("touches nothing before the first call", async () => {
+    const cache = lmdbCache(directory);
+    expect(await readdir(parent)).toEqual([]);
+    await cache.close();
+    expect(await readdir(parent)).toEqual([]);
+  });
+
+  it("is readable for its owner alone", async () => {
+    const before = process.umask(0);
+    try {
+      const cache = lmdbCache(directory);
+      await cache.update("a", () => ({ value: utf8("x"), result: undefined }));
+      await cache.close();
+    } finally {
+      process.umask(before);
+    }
+    expect((await stat(directory)).mode & 0o777).toBe(0o700);
+    for (const file of await readdir(directory)) {
+      expect((await stat(join(directory, file))).mode & 0o777, file).toBe(0o600);
+    }
+  });
+
+  it("M7: loses no update of several processes", async () => {
+    const workers = Array.from({ length: 4 }, () => startWorker(directory, "count", "floor", "150"));
+    const seen = (await Promise.all(workers.map(({ lines }) => collect(lines)))).flat().map(Number);
+    expect([...seen].sort((a, b) => a - b)).toEqual(Array.from({ length: 600 }, (_, index) => index + 1));
+    expect(await count("floor")).toBe(600);
+  });
+
+  it("M7: keeps every acknowledged update of a process that is killed", async () => {
+    for (let round = 0; round < 3; round++) {
+      const { process: child, lines } = startWorker(directory, "count", "floor", "forever");
+      let acknowledged = 0;
+      let left = 40 + round * 17;
+      for await (const line of lines) {
+        acknowledged = Number(line);
+        left -= 1;
+        if (left === 0) child.kill("SIGKILL");
+      }
+      const kept = await count("floor");
+      // The last update may have been committed without the process living to say so.
+      expect(kept).toBeGreaterThanOrEqual(acknowledged);
+      expect(kept).toBeLessThanOrEqual(acknowledged + 1);
+    }
+  });
+
+  it("fails as unavailable where lmdb is not installed, and creates nothing", async () => {
+    expect(await collect(startWorker(directory, "absent").lines)).toEqual(["CACHE_UNAVAILABLE"]);
+    expect(await readdir(parent)).toEqual([]);
+  });
+
+  it("fails as unavailable where the directory cannot be made", async () => {
+    await writeFile(directory, "a file in the way");
+    await expectCode("CACHE_UNAVAILABLE", () => lmdbCache(directory).get("a"));
+    expect(await readFile(directory, "utf8")).toBe("a file in the way");
+  });
+
+  describe("with a damaged file", () => {
+    let file: string;
+    let size: number;
+    beforeEach(async () => {
+      const cache = lmdbCache(directory);
+      for (let i = 0; i < 60; i++) {
+        await cache.update(`k${i}`, () => ({ value: new Uint8Array(3_000).fill(i), result: undefined }));
+      }
+      await cache.close();
+      file = join(directory, "cache.mdb");
+      ({ size } = await stat(file));
+      await rm(`${file}-lock`);
+    });
+
+    const fill = async (start: number, end: number, byte: number): Promise<void> => {
+      const bytes = await readFile(file);
+      bytes.fill(byte, start, end);
+      await writeFile(file, bytes);
+    };
+
+    it.each<[string, () => Promise<void>]>([
+      ["cut to a few bytes", () => truncate(file, 10)],
+      ["cut within the first page", () => truncate(file, 4_000)],
+      ["cut to one page", () => truncate(file, 4_096)],
+      ["cut to its meta pages", () => truncate(file, 8_192)],
+      ["cut in the middle", () => truncate(file, size / 2)],
+      ["of zeros", () => fill(0, size, 0)],
+      ["of 0xff", () => fill(0, size, 0xff)],
+      ["of text", () => writeFile(file, "this is no database\n".repeat(5_000))],
+      ["with a lost first meta page", () => fill(0, 4_096, 0)],
+      ["with a lost second meta page", () => fill(4_096, 8_192, 0)],
+      ["with an impossible page size", () => fill(48, 52, 3)],
+    ])("%s: a typed error, and the file stays as it is", async (_, damage) => {
+      await damage();
+      const before = createHash("sha256")
+        .update(await readFile(file))
+        .digest("hex");
+      const cache = lmdbCache(directory);
+      await expectCode("CACHE_UNAVAILABLE", () => cache.get("k1"));
+      await expectCode("CACHE_UNAVAILABLE", () => cache.update("k1", () => ({ value: null, result: undefined })));
+      await expectCode("CACHE_UNAVAILABLE", () => cache.keys(""));
+      await cache.close();
+      expect(
+        createHash("sha256")
+          .update(await readFile(file))
+          .digest("hex"),
+      ).toBe(before);
+    });
+
+    it("pages of another kind where the tree should be: a typed error", async () => {
+      await fill(8_192, size, 0x55);
+      await expectCode("CACHE_UNAVAILABLE", () => lmdbCache(directory).get("k1"));
+    });
+  });
+});

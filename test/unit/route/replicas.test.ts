@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { utf8 } from "../../../src/bytes/bytes.js";
+import { objectReplicas, recordReplicas } from "../../../src/route/replicas.js";
+import { readerThat, serves, urlsWith } from "./places.js";
+
+const path = "records/regtest/alice/settings@7.json";
+const options = { kind: "record", maxBytes: 100 } as const;
+
+describe("M8: which replicas are asked", () => {
+  it("asks every provider and every URL, configured providers first", async () => {
+    const urlReader = urlsWith({ "https://b.example/r": utf8("b") });
+    const storage = [serves("disk", utf8("a")), serves("memory", null)];
+    const replicas = recordReplicas({ storage, urlReader, path, urls: ["https://b.example/r"] });
+    expect(replicas.map(({ label }) => label)).toEqual(["disk", "memory", "https://b.example/r"]);
+    expect(await Promise.all(replicas.map((replica) => replica.read(options)))).toEqual([
+      { bytes: utf8("a"), tag: null },
+      null,
+      { bytes: utf8("b"), tag: null },
+    ]);
+  });
+
+  it("asks a URL once, and a provider that publishes it in its place", () => {
+    const provider = readerThat("a", async () => null, "https://a.example");
+    const urls = [`https://a.example/${path}`, "https://b.example/r", "https://b.example/r"];
+    const replicas = recordReplicas({ storage: [provider, provider], urlReader: urlsWith({}), path, urls });
+    expect(replicas.map(({ label }) => label)).toEqual(["a", "https://b.example/r"]);
+  });
+
+  it("keeps a URL of a provider's server that is not the provider's path", () => {
+    const provider = readerThat("a", async () => null, "https://a.example");
+    const urls = ["https://a.example/elsewhere.json"];
+    expect(recordReplicas({ storage: [provider], urlReader: urlsWith({}), path, urls })).toHaveLength(2);
+  });
+
+  it("U1: lists a URL that nothing opens, and does not open it", () => {
+    const urls = ["ftp://a.example/r", "https://b.example/r"];
+    const opens = (urlReader: ReturnType<typeof urlsWith> | null) =>
+      recordReplicas({ storage: [], urlReader, path, urls }).map((replica) => replica.opens);
+    expect(opens(urlsWith({}))).toEqual([false, true]);
+    expect(opens(null)).toEqual([false, false]);
+  });
+
+  it("skips a URL, and no more, when an implementation chokes on it", () => {
+    const urlReader = {
+      ...urlsWith({}),
+      opens: (url: string) => new URL(url).protocol === "https:",
+    };
+    const provider = {
+      ...serves("a", null),
+      urlOf: () => {
+        throw new TypeError("no URL");
+      },
+    };
+    const replicas = recordReplicas({
+      storage: [provider],
+      urlReader,
+      path,
+      urls: ["https://[", "https://b.example/"],
+    });
+    expect(replicas.map(({ opens }) => opens)).toEqual([true, false, true]);
+  });
+
+  it("looks for an object also under the profile's storage", () => {
+    const replicas = objectReplicas({
+      storage: [serves("a", null)],
+      urlReader: urlsWith({}),
+      path: "objects/ab/cd",
+      urls: ["https://b.example/o"],
+      bases: ["https://c.example", "https://d.example/x/"],
+    });
+    expect(replicas.map(({ label }) => label)).toEqual([
+      "a",
+      "https://b.example/o",
+      "https://c.example/objects/ab/cd",
+      "https://d.example/x/objects/ab/cd",
+    ]);
+  });
+});
