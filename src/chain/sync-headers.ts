@@ -1,11 +1,10 @@
-import { HawserError, isHawserError } from "../errors.js";
+import { HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { SourceTip } from "../ports.js";
-import { parseHeader } from "./header.js";
+import { HEADER_BYTES, parseHeader } from "./header.js";
 import { type HeaderChain, meetsMinimumWork, selectBestChain } from "./header-chain.js";
 import { ask, type Panel, type Seat } from "./union.js";
 
-const HEADER_BYTES = 80;
 /** headers - how far back the first look for a fork point goes; it doubles from there. */
 const FORK_STEP = 16;
 
@@ -78,15 +77,10 @@ async function followSource(
     const headers = answer.value.subarray(0, count * HEADER_BYTES);
     const step = chain.extend(from, headers, nowMs);
     chain = step.chain;
+    start = from + step.accepted;
     // V1: a source's chain ends before its first header that breaks a rule; the valid part still counts.
-    if (step.stopped !== null) {
-      seat.failure = step.stopped;
-      start = isHawserError(step.stopped, "CHAIN_HEADER_INVALID") ? step.stopped.details.height : from;
-      break;
-    }
-    const received = Math.floor(headers.length / HEADER_BYTES);
-    if (received === 0) break;
-    start = from + received;
+    if (step.stopped !== null) seat.failure = step.stopped;
+    if (step.stopped !== null || step.accepted === 0) break;
   }
   return settle(seat, chain, start - 1);
 }

@@ -137,8 +137,8 @@ export function isCoinbase(tx: Transaction): boolean {
  * output, shortest compact sizes, no byte left over. 60 bytes are fixed, so the two scripts share the other four.
  */
 export function parsesAsTransaction64(bytes: Uint8Array): boolean {
-  const scriptSigSize = bytes[41] ?? 0xff;
-  if (bytes.length !== 64 || bytes[4] !== 1 || scriptSigSize > 4) return false;
+  const scriptSigSize = bytes[41];
+  if (bytes.length !== 64 || bytes[4] !== 1 || scriptSigSize === undefined) return false;
   const outputs = 42 + scriptSigSize + 4;
   return bytes[outputs] === 1 && bytes[outputs + 9] === 4 - scriptSigSize;
 }

@@ -1,11 +1,11 @@
 import { utf8 } from "../bytes/bytes.js";
+import { HEADER_BYTES, PERIOD_BLOCKS } from "../chain/header.js";
 import { HeaderChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
 import type { Cache } from "../ports.js";
 
 /** headers - one cache entry holds one difficulty period. */
-const CHUNK = 2016;
-const HEADER_BYTES = 80;
+const CHUNK = PERIOD_BLOCKS;
 
 /** A reader's headers between its runs. What is loaded is verified again from the checkpoint on (V1). */
 export class StoredHeaders {

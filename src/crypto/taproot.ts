@@ -43,6 +43,21 @@ export function taprootOutputKey(internalKey: Uint8Array, merkleRoot?: Uint8Arra
 }
 
 /**
+ * The private key of {@link addTweak}'s result, or null where there is none.
+ *
+ * @param privateKey - 32 bytes; negated where its point has an odd y (BIP341).
+ * @throws INPUT_KEY_INVALID
+ */
+export function addPrivateTweak(privateKey: Uint8Array, tweak: Uint8Array): Uint8Array | null {
+  const isOdd = publicKey(privateKey)[0] === 3;
+  const scalar = secp.etc.bytesToNumberBE(privateKey);
+  const added = secp.etc.bytesToNumberBE(tweak);
+  if (added >= ORDER) return null;
+  const sum = secp.etc.numberToBytesBE(((isOdd ? ORDER - scalar : scalar) + added) % ORDER);
+  return isPrivateKey(sum) ? sum : null;
+}
+
+/**
  * The private key that signs for {@link taprootOutputKey} of `privateKey`'s public key (BIP341).
  *
  * @param privateKey - 32 bytes.
@@ -50,12 +65,8 @@ export function taprootOutputKey(internalKey: Uint8Array, merkleRoot?: Uint8Arra
  * @throws INPUT_KEY_INVALID
  */
 export function tweakPrivateKey(privateKey: Uint8Array, merkleRoot?: Uint8Array): Uint8Array {
-  const compressed = publicKey(privateKey);
-  const scalar = secp.etc.bytesToNumberBE(privateKey);
-  const even = compressed[0] === 3 ? ORDER - scalar : scalar;
-  const tweak = secp.etc.bytesToNumberBE(tapTweak(compressed.slice(1), merkleRoot));
-  const tweaked = secp.etc.numberToBytesBE((even + tweak) % ORDER);
-  if (tweak >= ORDER || !isPrivateKey(tweaked)) throw invalidKey("it has no Taproot output key");
+  const tweaked = addPrivateTweak(privateKey, tapTweak(xOnlyPublicKeyOf(privateKey), merkleRoot));
+  if (tweaked === null) throw invalidKey("it has no Taproot output key");
   return tweaked;
 }
 

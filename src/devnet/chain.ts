@@ -1,4 +1,4 @@
-import { Block } from "bitcoinjs-lib";
+import { Block } from "bitcoinjs-lib/src/block";
 import { invalidArgument, unreachable } from "../bytes/guards.js";
 import { decodeHex, encodeHex } from "../bytes/hex.js";
 import { sha256 } from "../crypto/hash.js";

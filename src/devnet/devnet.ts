@@ -98,7 +98,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const { sources = 1, stores = 1, mine = "on-transaction", control = false, host = "127.0.0.1", port = 0 } = options;
   assertInteger("sources", sources, 1, MOST_SERVERS);
   assertInteger("stores", stores, 0, MOST_SERVERS);
-  assertInteger("port", port, 0, 65_535 - 2 * MOST_SERVERS);
+  assertInteger("port", port, 0, 65_536 - sources - stores);
   if (typeof mine === "object") assertInteger("mine.intervalMs", mine.intervalMs, 1);
   if (control && !LOOPBACK_HOST.test(host))
     throw invalidArgument("host", "a loopback address while control is on", host);
@@ -181,27 +181,23 @@ class LocalDevnet implements Devnet {
     return this.#chain.height;
   }
 
-  mine(blocks: number): Promise<number> {
-    return settle(() => {
-      assertInteger("blocks", blocks, 0, MOST_BLOCKS_AT_ONCE);
-      for (let i = 0; i < blocks; i++) this.#miner.mine();
-      return this.#chain.height;
-    });
+  async mine(blocks: number): Promise<number> {
+    assertInteger("blocks", blocks, 0, MOST_BLOCKS_AT_ONCE);
+    for (let i = 0; i < blocks; i++) this.#miner.mine();
+    return this.#chain.height;
   }
 
   advance(blocks: number): Promise<number> {
     return this.mine(blocks);
   }
 
-  faucet(to: Uint8Array | string, valueSats: bigint): Promise<Outpoint> {
-    return settle(() => this.#faucet.pay(typeof to === "string" ? scriptOfAddress(to) : to, valueSats));
+  async faucet(to: Uint8Array | string, valueSats: bigint): Promise<Outpoint> {
+    return this.#faucet.pay(typeof to === "string" ? scriptOfAddress(to) : to, valueSats);
   }
 
-  submit(raw: Uint8Array): Promise<string> {
-    return settle(() => {
-      assertBytes("raw", raw);
-      return this.#accept(raw);
-    });
+  async submit(raw: Uint8Array): Promise<string> {
+    assertBytes("raw", raw);
+    return this.#accept(raw);
   }
 
   tamper(
@@ -224,7 +220,7 @@ class LocalDevnet implements Devnet {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#sources, ...this.#stores].map(({ server }) => server?.close()));
+    await Promise.all([...this.#sources, ...this.#stores].map(async ({ server }) => server?.close()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -269,13 +265,6 @@ class LocalDevnet implements Devnet {
       if (!isHawserError(error, "NETWORK_ABORTED")) throw error;
     }
   }
-}
-
-/** What `run` gives or throws, as a promise. */
-function settle<T>(run: () => T): Promise<T> {
-  return new Promise((resolve) => {
-    resolve(run());
-  });
 }
 
 function limitsOf({ word, amount }: TamperMode<SourceWord>): {

@@ -1,4 +1,4 @@
-import { Block } from "bitcoinjs-lib";
+import { Block } from "bitcoinjs-lib/src/block";
 import { encodeHex } from "../bytes/hex.js";
 import type { JsonObject } from "../bytes/json.js";
 import type { ChainBlock } from "./chain.js";

@@ -1,4 +1,5 @@
-import { script as scripts, Transaction } from "bitcoinjs-lib";
+import { encode as encodeSignature } from "bitcoinjs-lib/src/script_signature";
+import { Transaction } from "bitcoinjs-lib/src/transaction";
 import { concatBytes, equalBytes } from "../bytes/bytes.js";
 import { assertBytes, invalidArgument } from "../bytes/guards.js";
 import { decodeHex, reversed } from "../bytes/hex.js";
@@ -97,7 +98,7 @@ function signed(coins: readonly Coin[], script: Uint8Array, valueSats: bigint, c
   const scriptCode = concatBytes(Uint8Array.of(0x76, 0xa9, 0x14), minerKeyHash, Uint8Array.of(0x88, 0xac));
   coins.forEach(({ valueSats: spent }, vin) => {
     const digest = tx.hashForWitnessV0(vin, scriptCode, spent, Transaction.SIGHASH_ALL);
-    const signature = scripts.signature.encode(signEcdsa(digest, minerPrivateKey), Transaction.SIGHASH_ALL);
+    const signature = encodeSignature(signEcdsa(digest, minerPrivateKey), Transaction.SIGHASH_ALL);
     tx.setWitness(vin, [signature, publicKeyOf(minerPrivateKey)]);
   });
   return tx.toBuffer();

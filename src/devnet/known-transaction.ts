@@ -1,4 +1,4 @@
-import { Transaction } from "bitcoinjs-lib";
+import { Transaction } from "bitcoinjs-lib/src/transaction";
 import { concatBytes, equalBytes } from "../bytes/bytes.js";
 import { encodeHex, reversed } from "../bytes/hex.js";
 

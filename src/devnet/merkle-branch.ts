@@ -1,4 +1,4 @@
-import { crypto } from "bitcoinjs-lib";
+import { hash256 } from "bitcoinjs-lib/src/crypto";
 import { concatBytes } from "../bytes/bytes.js";
 import { unreachable } from "../bytes/guards.js";
 
@@ -11,7 +11,7 @@ export function merkleBranch(leaves: readonly Uint8Array[], position: number): r
     const node = (i: number): Uint8Array => below[i] ?? below.at(-1) ?? unreachable("an empty row");
     branch.push(node(at ^ 1));
     row = Array.from({ length: Math.ceil(below.length / 2) }, (_, i) =>
-      crypto.hash256(concatBytes(node(2 * i), node(2 * i + 1))),
+      hash256(concatBytes(node(2 * i), node(2 * i + 1))),
     );
   }
   return branch;

@@ -1,4 +1,6 @@
-import { Block, script, Transaction } from "bitcoinjs-lib";
+import { Block } from "bitcoinjs-lib/src/block";
+import * as scripts from "bitcoinjs-lib/src/script";
+import { Transaction } from "bitcoinjs-lib/src/transaction";
 import { concatBytes, utf8 } from "../bytes/bytes.js";
 import { decodeHex } from "../bytes/hex.js";
 import { publicKeyOf } from "../crypto/ecdsa.js";
@@ -80,7 +82,7 @@ function createCoinbase(height: number, fees: bigint): Transaction {
   const coinbase = new Transaction();
   coinbase.version = 2;
   // BIP34 wants the height first; the zero keeps the script of low heights at two bytes, the least that is valid.
-  const heightScript = script.compile([script.number.encode(height), 0x00]);
+  const heightScript = scripts.compile([scripts.number.encode(height), 0x00]);
   coinbase.addInput(new Uint8Array(32), 0xffffffff, 0xffffffff, heightScript);
   // BIP141: the witness reserved value.
   coinbase.setWitness(0, [new Uint8Array(32)]);

@@ -1,4 +1,4 @@
-import { opcodes } from "bitcoinjs-lib";
+import { OPS } from "bitcoinjs-lib/src/ops";
 import { encodeHex } from "../bytes/hex.js";
 
 /** Names that Esplora servers print differently, or where one opcode has several. */
@@ -8,9 +8,10 @@ const NAMES = new Map<number, string>([
   [0xb1, "OP_CLTV"],
   [0xb2, "OP_CSV"],
 ]);
-for (const [name, code] of Object.entries(opcodes)) {
+for (const [name, value] of Object.entries(OPS)) {
   // The enum also maps codes back to names.
-  if (typeof code !== "number") continue;
+  if (typeof value === "string") continue;
+  const code: number = value;
   if (code >= 0x51 && code <= 0x60) NAMES.set(code, `OP_PUSHNUM_${code - 0x50}`);
   else if (!NAMES.has(code)) NAMES.set(code, name);
 }

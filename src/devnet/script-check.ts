@@ -1,4 +1,5 @@
-import { script as scripts, Transaction } from "bitcoinjs-lib";
+import * as scripts from "bitcoinjs-lib/src/script";
+import { Transaction } from "bitcoinjs-lib/src/transaction";
 import { concatBytes, equalBytes } from "../bytes/bytes.js";
 import { unreachable } from "../bytes/guards.js";
 import { verifyEcdsa } from "../crypto/ecdsa.js";

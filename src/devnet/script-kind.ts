@@ -1,4 +1,5 @@
-import { address, networks } from "bitcoinjs-lib";
+import * as address from "bitcoinjs-lib/src/address";
+import { regtest } from "bitcoinjs-lib/src/networks";
 import { invalidArgument } from "../bytes/guards.js";
 
 /** Kinds of output scripts in the words of Esplora servers. */
@@ -12,8 +13,6 @@ export type ScriptKind =
   | "v0_p2wsh"
   | "v1_p2tr"
   | "unknown";
-
-const REGTEST = networks.regtest;
 
 const hasForm = (script: Uint8Array, length: number, head: readonly number[], tail: readonly number[] = []): boolean =>
   script.length === length &&
@@ -36,10 +35,10 @@ export function kindOfScript(script: Uint8Array): ScriptKind {
 /** The regtest address of an output script, or null when it has none. */
 export function addressOf(script: Uint8Array): string | null {
   const kind = kindOfScript(script);
-  if (kind === "v0_p2wpkh" || kind === "v0_p2wsh") return address.toBech32(script.subarray(2), 0, REGTEST.bech32);
-  if (kind === "v1_p2tr") return address.toBech32(script.subarray(2), 1, REGTEST.bech32);
-  if (kind === "p2pkh") return address.toBase58Check(script.slice(3, 23), REGTEST.pubKeyHash);
-  if (kind === "p2sh") return address.toBase58Check(script.slice(2, 22), REGTEST.scriptHash);
+  if (kind === "v0_p2wpkh" || kind === "v0_p2wsh") return address.toBech32(script.subarray(2), 0, regtest.bech32);
+  if (kind === "v1_p2tr") return address.toBech32(script.subarray(2), 1, regtest.bech32);
+  if (kind === "p2pkh") return address.toBase58Check(script.slice(3, 23), regtest.pubKeyHash);
+  if (kind === "p2sh") return address.toBase58Check(script.slice(2, 22), regtest.scriptHash);
   return null;
 }
 
@@ -58,7 +57,7 @@ function tryBech32(text: string): Uint8Array | null {
   try {
     const { version, prefix, data } = address.fromBech32(text);
     const fits = version === 0 ? data.length === 20 || data.length === 32 : version === 1 && data.length === 32;
-    if (prefix !== REGTEST.bech32 || !fits) return null;
+    if (prefix !== regtest.bech32 || !fits) return null;
     return Uint8Array.of(version === 0 ? 0x00 : 0x51, data.length, ...data);
   } catch {
     return null;
@@ -68,8 +67,8 @@ function tryBech32(text: string): Uint8Array | null {
 function tryBase58(text: string): Uint8Array | null {
   try {
     const { version, hash } = address.fromBase58Check(text);
-    if (version === REGTEST.pubKeyHash) return Uint8Array.of(0x76, 0xa9, 0x14, ...hash, 0x88, 0xac);
-    if (version === REGTEST.scriptHash) return Uint8Array.of(0xa9, 0x14, ...hash, 0x87);
+    if (version === regtest.pubKeyHash) return Uint8Array.of(0x76, 0xa9, 0x14, ...hash, 0x88, 0xac);
+    if (version === regtest.scriptHash) return Uint8Array.of(0xa9, 0x14, ...hash, 0x87);
     return null;
   } catch {
     return null;

@@ -1,4 +1,5 @@
-import { script as scripts, type Transaction } from "bitcoinjs-lib";
+import * as scripts from "bitcoinjs-lib/src/script";
+import type { Transaction } from "bitcoinjs-lib/src/transaction";
 import { isUnspendable } from "./known-transaction.js";
 import { kindOfScript } from "./script-kind.js";
 

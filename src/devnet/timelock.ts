@@ -1,4 +1,4 @@
-import type { Transaction } from "bitcoinjs-lib";
+import type { Transaction } from "bitcoinjs-lib/src/transaction";
 import type { Chain } from "./chain.js";
 import type { Coin } from "./known-transaction.js";
 

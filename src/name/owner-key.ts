@@ -38,15 +38,18 @@ export function findOwnerKey(ownerScript: Uint8Array, spends: readonly OwnerSpen
     const publicKey = witnessKey(tx);
     // C11: a witness is not committed by a txid, so a source could put its own key there.
     if (publicKey === null || !equalBytes(hash160(publicKey), program)) continue;
-    const x = publicKey.slice(1);
-    return { key: isXOnlyPoint(x) ? x : null, missingWitnesses: [] };
+    return { key: xOf(publicKey), missingWitnesses: [] };
   }
   return { key: null, missingWitnesses: telling.map((spend) => spend.txid) };
 }
 
 function witnessKey(tx: Transaction): Uint8Array | null {
   const witness = tx.inputs[0]?.witness ?? [];
-  const publicKey = witness[1];
-  if (witness.length !== 2 || publicKey?.length !== 33) return null;
-  return publicKey[0] === 2 || publicKey[0] === 3 ? publicKey : null;
+  return witness.length === 2 ? (witness[1] ?? null) : null;
+}
+
+// The program fits one key alone: where that one has another form, there is none to find.
+function xOf(publicKey: Uint8Array): Uint8Array | null {
+  const x = publicKey.slice(1);
+  return (publicKey[0] === 2 || publicKey[0] === 3) && isXOnlyPoint(x) ? x : null;
 }

@@ -1,34 +1,23 @@
-import { Evidence, type Report } from "../chain/evidence.js";
+import { Evidence } from "../chain/evidence.js";
 import type { HeaderChain } from "../chain/header-chain.js";
 import { syncHeaders } from "../chain/sync-headers.js";
-import type { Transaction } from "../chain/transaction.js";
-import { ask, createPanel, type Panel, type Seat, verdictOf, witnesses } from "../chain/union.js";
+import { isCoinbase, type Transaction } from "../chain/transaction.js";
+import { createPanel, type Panel, type Seat, verdictOf, witnesses } from "../chain/union.js";
 import { attemptOf, HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
-import type { HistoryEntry, Outpoint, Outspend } from "../ports.js";
-import { beaconScript } from "./name.js";
+import { Inquiry } from "./inquiry.js";
 import { decodePayload } from "./operation.js";
 import type { PendingOperation, Resolution, ResolveInput } from "./resolution.js";
 import type { StoredName } from "./stored-name.js";
 import {
   candidateRecover,
   candidateRegister,
+  type Frontier,
   findFrontier,
   runThread,
   type ThreadInput,
   type ThreadState,
 } from "./thread.js";
-
-/** A spend of the seal as sources tell it, for one outpoint. */
-interface SealAnswers {
-  readonly outpoint: string;
-  readonly bySeat: Map<Seat, Outspend>;
-}
-
-/** transactions - fetched beside one another. */
-const PARALLEL_FETCHES = 8;
-
-const keyOf = (outpoint: Outpoint): string => `${outpoint.txid}:${outpoint.vout}`;
 
 /**
  * The state of a name at height E, from the union of all sources (V1 to V7). Asks in parallel what can be asked in
@@ -68,19 +57,15 @@ class Resolver {
   readonly #in: ResolveInput;
   readonly #panel: Panel;
   readonly #evidence: Evidence;
-  readonly #beaconScript: Uint8Array;
-  readonly #history = new Map<Seat, readonly HistoryEntry[]>();
-  /** Beacon entries that are no REGISTER or RECOVER of this name; their raw bytes say so, so no proof is needed. */
-  readonly #foreign = new Set<string>();
-  readonly #mempool = new Set<string>();
+  readonly #inquiry: Inquiry;
+  /** Whether something that was mined, and that the thread rests on, could not be had from anybody. */
   #unresolved = false;
-  #seal: SealAnswers = { outpoint: "", bySeat: new Map() };
 
   constructor(input: ResolveInput, panel: Panel) {
     this.#in = input;
     this.#panel = panel;
     this.#evidence = new Evidence(panel);
-    this.#beaconScript = beaconScript(input.name, input.network);
+    this.#inquiry = new Inquiry(input, panel, this.#evidence);
   }
 
   async run(): Promise<Resolution> {
@@ -91,8 +76,8 @@ class Resolver {
     await early;
     const height = chain.tipHeight - minConfirmations + 1;
     // An absence that was asked for beside the tip speaks of E only if E was already mined when it was asked.
-    const sealWasKnown = height <= before.tipHeight && before.hashAt(height) === chain.hashAt(height);
-    if (!sealWasKnown) this.#seal = { outpoint: "", bySeat: new Map() };
+    const wasKnown = height <= before.tipHeight && before.hashAt(height) === chain.hashAt(height);
+    if (!wasKnown) this.#inquiry.forgetSeals();
 
     this.#restore(chain, stored);
     this.#event("name", `Following the operations of ${this.#in.name}`);
@@ -110,23 +95,17 @@ class Resolver {
     }
   }
 
-  /** What can be asked before the headers are known: the seal's spend for a stored name, else the beacon's history. */
+  /** What can be asked before the headers are known: the seals' spends for a stored name, else the beacon's history. */
   async #askEarly(before: HeaderChain, stored: StoredName): Promise<void> {
-    const seal = stored.transactions.length === 0 ? null : this.#storedSeal(before, stored);
-    if (seal !== null) {
-      await this.#askSeal(seal.outpoint, seal.script, this.#panel.seats);
+    const { seats } = this.#panel;
+    const input = threadOfStored({ ...this.#in, chain: before, stored });
+    const seals = input === null ? [] : findFrontier(input, before.tipHeight).seals;
+    if (seals.length > 0) {
+      await this.#inquiry.askSeals(seats, seals);
       return;
     }
-    await this.#askBeacon(this.#panel.seats);
-    for (const [seat, entries] of this.#history) {
-      for (const { txid, height } of entries.slice(0, 8))
-        if (height !== null) this.#evidence.prefetch({ txid, height, seat });
-    }
-  }
-
-  #storedSeal(before: HeaderChain, stored: StoredName): { outpoint: Outpoint; script: Uint8Array } | null {
-    const input = threadOfStored({ ...this.#in, chain: before, stored });
-    return input === null ? null : findFrontier(input, before.tipHeight).seal;
+    await this.#inquiry.askBeacon(seats, null);
+    this.#inquiry.prefetch();
   }
 
   #thread(): ThreadInput {
@@ -136,114 +115,18 @@ class Resolver {
 
   /** Asks, proves and asks again until nothing that any source knows is missing (V4, V5). */
   async #followThread(chain: HeaderChain): Promise<void> {
-    for (;;) {
+    const seats = this.#panel.seats.filter((seat) => seat.chain !== null);
+    // V8: every round proves at least one transaction, so their cap is a cap on rounds too.
+    for (let round = 0; round < limits.sourceMaxTransactions; round++) {
       const frontier = findFrontier(this.#thread(), chain.tipHeight);
-      const asks: Promise<void>[] = [];
-      const seats = this.#panel.seats.filter((seat) => seat.chain !== null);
-      if (frontier.seal !== null) {
-        const { outpoint, script } = frontier.seal;
-        if (this.#seal.outpoint !== keyOf(outpoint)) this.#seal = { outpoint: keyOf(outpoint), bySeat: new Map() };
-        asks.push(this.#askSeal(outpoint, script, seats));
-      }
-      asks.push(this.#askBeacon(seats.filter((seat) => !this.#beaconKnown(seat, frontier))));
-      await Promise.all(asks);
+      await Promise.all([this.#inquiry.askSeals(seats, frontier.seals), this.#inquiry.askBeacon(seats, frontier)]);
       const before = this.#evidence.proven.length;
-      const registers = await this.#beaconReports(chain);
-      await this.#evidence.prove(chain, [...registers, ...this.#sealReports(chain)]);
+      const reports = [...(await this.#inquiry.beaconReports(chain)), ...this.#inquiry.sealReports(chain)];
+      await this.#evidence.prove(chain, reports);
       await this.#provePrevious(chain);
-      this.#judgeSeal(chain);
       if (this.#evidence.proven.length === before) break;
     }
-    await Promise.all([...this.#mempool].map((txid) => this.#evidence.transaction(txid, [])));
-  }
-
-  /** V5: beacon entries older than the REGISTER of a live and sealed tenure need not be asked again within a day. */
-  #beaconKnown(seat: Seat, frontier: { ended: boolean }): boolean {
-    if (this.#history.has(seat)) return true;
-    const { beacon } = this.#in.stored;
-    const checkedAtMs = beacon?.checkedAtMs.get(seat.label);
-    if (beacon === null || checkedAtMs === undefined || frontier.ended) return false;
-    if (!this.#evidence.isProven(beacon.register)) return false;
-    const ageMs = this.#in.clock.nowMs() - checkedAtMs;
-    return ageMs >= 0 && ageMs < limits.beaconAbsenceMaxAgeMs;
-  }
-
-  async #askBeacon(seats: readonly Seat[]): Promise<void> {
-    await Promise.all(
-      seats.map(async (seat) => {
-        if (this.#history.has(seat)) return;
-        const answer = await ask(this.#panel, seat, (source, signal) => source.history(this.#beaconScript, { signal }));
-        if (answer === null) return;
-        if (answer.value.length > limits.historyMaxEntries) {
-          const reason = `a history of ${answer.value.length} entries`;
-          const details = { url: seat.label, reason };
-          seat.failure = new HawserError("NETWORK_ANSWER_INVALID", `${seat.label} reported ${reason}.`, details);
-          return;
-        }
-        this.#history.set(seat, answer.value);
-      }),
-    );
-  }
-
-  async #askSeal(outpoint: Outpoint, script: Uint8Array, seats: readonly Seat[]): Promise<void> {
-    const answers: SealAnswers =
-      this.#seal.outpoint === keyOf(outpoint) ? this.#seal : { outpoint: keyOf(outpoint), bySeat: new Map() };
-    this.#seal = answers;
-    await Promise.all(
-      seats.map(async (seat) => {
-        if (answers.bySeat.has(seat)) return;
-        const answer = await ask(this.#panel, seat, (source, signal) => source.outspend(outpoint, script, { signal }));
-        if (answer !== null) answers.bySeat.set(seat, answer.value);
-      }),
-    );
-  }
-
-  #sealReports(chain: HeaderChain): Report[] {
-    const reports: Report[] = [];
-    for (const [seat, spent] of this.#seal.bySeat) {
-      if (!spent.spent) continue;
-      if (spent.height === null || spent.height > chain.tipHeight) this.#mempool.add(spent.txid);
-      else reports.push({ txid: spent.txid, height: spent.height, seat });
-    }
-    return reports;
-  }
-
-  /** Whether a source called the seal unspent although another one proved its spend at a height that both reach. */
-  #judgeSeal(chain: HeaderChain): void {
-    const height = chain.tipHeight - this.#in.minConfirmations + 1;
-    const spender = this.#evidence.proven.find(
-      (entry) =>
-        entry.height <= height && entry.tx.inputs.some((input) => keyOf(input.outpoint) === this.#seal.outpoint),
-    );
-    if (spender === undefined) return;
-    for (const [seat, spent] of this.#seal.bySeat) {
-      if (!spent.spent && seat.reach >= spender.height) seat.withheld = true;
-    }
-  }
-
-  /** The beacon's entries that may be a REGISTER or RECOVER of this name, by their raw bytes. */
-  async #beaconReports(chain: HeaderChain): Promise<Report[]> {
-    const { name, network } = this.#in;
-    const open: Report[] = [];
-    for (const [seat, entries] of this.#history) {
-      for (const { txid, height } of entries) {
-        // Above the best chain's tip nothing can be proven yet; the next read will see it.
-        if (height === null || height > chain.tipHeight) continue;
-        if (!this.#foreign.has(txid) && !this.#evidence.isProven(txid)) open.push({ txid, height, seat });
-      }
-    }
-    const reports: Report[] = [];
-    for (let i = 0; i < open.length; i += PARALLEL_FETCHES) {
-      await Promise.all(
-        open.slice(i, i + PARALLEL_FETCHES).map(async (report) => {
-          const tx = await this.#evidence.transaction(report.txid, [report.seat]);
-          if (tx !== null && !candidateRegister(tx, name, network) && !candidateRecover(tx, name, network)) {
-            this.#foreign.add(report.txid);
-          } else reports.push(report);
-        }),
-      );
-    }
-    return reports;
+    await Promise.all([...this.#inquiry.unmined].map((txid) => this.#evidence.transaction(txid, [])));
   }
 
   /**
@@ -294,7 +177,7 @@ class Resolver {
   }
 
   #conclude(chain: HeaderChain, height: number, state: ThreadState): Resolution {
-    const { network, clock, minSources, requireAllSources, minConfirmations } = this.#in;
+    const { network, clock, minSources, requireAllSources } = this.#in;
     const frontier = findFrontier(this.#thread(), chain.tipHeight);
     const complete = this.#panel.seats.filter((seat) => this.#isComplete(seat, chain, height, frontier));
     const needed = requireAllSources ? this.#panel.seats.length : minSources;
@@ -320,11 +203,12 @@ class Resolver {
         state.unsupported,
       );
     }
-    for (const seat of this.#panel.seats) this.#judgeOmissions(seat, height);
+    this.#inquiry.judgeOmissions(height);
     const header = chain.headerAt(height);
     const tipTimeMs = (chain.tipTimeSec ?? 0) * 1000;
     const atTip = runThread(this.#thread(), chain.tipHeight);
-    const b = chain.tipHeight - minConfirmations;
+    // M6's b: by the network's own depth, not the reader's.
+    const b = chain.tipHeight - network.minConfirmations;
     return {
       state,
       pending: this.#pending(atTip, height),
@@ -346,26 +230,10 @@ class Resolver {
     };
   }
 
-  /** V5: the same source answered every absence on which the union rests. */
-  #isComplete(seat: Seat, chain: HeaderChain, height: number, frontier: ReturnType<typeof findFrontier>): boolean {
+  /** V5: the same source answered every absence on which the union rests, on the best chain (V4). */
+  #isComplete(seat: Seat, chain: HeaderChain, height: number, frontier: Frontier): boolean {
     if (this.#unresolved || seat.lied || !witnesses(seat, chain, height)) return false;
-    if (!this.#beaconKnown(seat, frontier)) return false;
-    if (frontier.seal === null) return true;
-    if (this.#seal.outpoint !== keyOf(frontier.seal.outpoint)) return false;
-    const spent = this.#seal.bySeat.get(seat);
-    return spent !== undefined && (!spent.spent || spent.height === null || spent.height > chain.tipHeight);
-  }
-
-  /** Whether a source left out an entry of the beacon's history that another one proved. */
-  #judgeOmissions(seat: Seat, readHeight: number): void {
-    const entries = this.#history.get(seat);
-    if (entries === undefined) return;
-    const listed = new Set(entries.map((entry) => entry.txid));
-    const { name, network } = this.#in;
-    for (const { tx, height } of this.#evidence.proven) {
-      if (!candidateRegister(tx, name, network) && !candidateRecover(tx, name, network)) continue;
-      if (height <= Math.min(seat.reach, readHeight) && !listed.has(tx.txid)) seat.withheld = true;
-    }
+    return this.#inquiry.answeredAll(seat, frontier, chain.tipHeight);
   }
 
   #pending(atTip: ThreadState, height: number): PendingOperation[] {
@@ -375,7 +243,7 @@ class Resolver {
     if (atTip.unsealed !== null && atTip.unsealed.height > height) {
       pending.push({ txid: atTip.unsealed.txid, kind: null, height: atTip.unsealed.height });
     }
-    for (const txid of this.#mempool) {
+    for (const txid of this.#inquiry.unmined) {
       if (this.#evidence.isProven(txid)) continue;
       pending.push({ txid, kind: this.#kindOf(txid), height: null });
     }
@@ -395,7 +263,8 @@ class Resolver {
     if (register === null) return { transactions, coinbases, previous, beacon: null };
     const old = this.#in.stored.beacon;
     const checkedAtMs = new Map(old !== null && old.register === register ? old.checkedAtMs : []);
-    for (const seat of complete) if (this.#history.has(seat)) checkedAtMs.set(seat.label, this.#in.clock.nowMs());
+    for (const seat of complete)
+      if (this.#inquiry.gaveHistory(seat)) checkedAtMs.set(seat.label, this.#in.clock.nowMs());
     return { transactions, coinbases, previous, beacon: { register, checkedAtMs } };
   }
 
@@ -406,7 +275,8 @@ class Resolver {
 
 function isPreorder(tx: Transaction): boolean {
   const output = tx.outputs[0];
-  if (output === undefined) return false;
+  // C1: a coinbase is never an operation.
+  if (output === undefined || isCoinbase(tx)) return false;
   const payload = decodePayload(output.script, output.valueSats);
   return payload?.is === "known" && payload.payload.kind === "preorder";
 }

@@ -7,8 +7,7 @@ import { beaconScript, type Name } from "../name/name.js";
 import { encodePayload, type Payload, payloadScript, preorderCommitment } from "../name/operation.js";
 import { dustSats } from "./fee.js";
 
-/** The place of the payload, the seal and the beacon among the outputs (C1). */
-export const PAYLOAD_VOUT = 0;
+/** The seal's place among the outputs (C1). */
 export const SEAL_VOUT = 1;
 
 const payloadOutput = (payload: Payload): TransactionOutput => ({

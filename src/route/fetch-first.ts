@@ -1,5 +1,5 @@
 import { throwIfAborted } from "../deadline.js";
-import type { Attempt } from "../errors.js";
+import { type Attempt, type HawserError, isHawserError } from "../errors.js";
 import { attemptOfAnything, type FetchOptions, fetchOne } from "./fetch.js";
 import type { Replica } from "./replicas.js";
 
@@ -49,7 +49,7 @@ export async function fetchFirstValid<T>(
   const losers = new AbortController();
   const signal = options.signal === undefined ? losers.signal : AbortSignal.any([options.signal, losers.signal]);
   let anyWrong = false;
-  let exhausted: unknown = null;
+  const exhausted: Error[] = [];
 
   const start = (): void => {
     const replica = queue.shift();
@@ -57,8 +57,9 @@ export async function fetchFirstValid<T>(
     try {
       if (replica.opens) budget.spend(replica.label);
     } catch (error) {
+      if (!isHawserError(error)) throw error;
       // Requests that are already under way may still succeed.
-      exhausted = error;
+      exhausted.push(error);
       queue.length = 0;
       return;
     }
@@ -93,7 +94,8 @@ export async function fetchFirstValid<T>(
     losers.abort();
   }
   throwIfAborted(options.signal, "The read");
-  if (exhausted !== null) throw exhausted;
+  const [limit] = exhausted;
+  if (limit !== undefined) throw limit;
   throw options.fail(attempts, anyWrong);
 }
 

@@ -22,7 +22,9 @@ const id = fc
 const positive = fc.oneof(fc.integer({ min: 1, max: 1_000 }), fc.constant(1), fc.constant(Number.MAX_SAFE_INTEGER));
 const label = fc
   .string({ unit: "grapheme-composite", minLength: 1, maxLength: 12 })
-  .filter((text) => ![...text].some((character) => /\p{Cc}|\p{Cs}/u.test(character)) && Buffer.byteLength(text) <= 127);
+  .filter(
+    (text) => !Array.from(text).some((character) => /\p{Cc}|\p{Cs}/u.test(character)) && Buffer.byteLength(text) <= 127,
+  );
 
 const route = fc
   .record({

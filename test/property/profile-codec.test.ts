@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { equalBytes, utf8 } from "../../src/bytes/bytes.js";
 import { encodeHex } from "../../src/bytes/hex.js";
 import { canonicalJson } from "../../src/bytes/json.js";
@@ -11,6 +11,8 @@ import { getEntry } from "../../src/profile/index-tree.js";
 import { encodeProfile, parseProfile } from "../../src/profile/profile.js";
 import { anyAbout, anyEntry, anyInner, anyLeaf, anyProfile, mutated } from "./profile-arbitraries.js";
 import { numRuns } from "./runs.js";
+
+vi.setConfig({ testTimeout: 60_000 + 1_000 * numRuns });
 
 /** What `act` gives, or null if it throws a HawserError of one of `codes`; anything else that it throws is a defect. */
 function orRefused<T>(codes: readonly string[], act: () => T): T | null {
@@ -69,7 +71,7 @@ describe("P5: codecs", () => {
         const other = orRefused(profileCodes, () => parseProfile(flipped, "alice"));
         if (other !== null) expect(encodeProfile(other)).toEqual(flipped);
       }),
-      { numRuns: 20 * numRuns },
+      { numRuns: 10 * numRuns },
     );
   });
 
@@ -98,7 +100,7 @@ describe("P5: codecs", () => {
           if (profile !== null) expect(equalBytes(encodeProfile(profile), bytes)).toBe(true);
         },
       ),
-      { numRuns: 40 * numRuns },
+      { numRuns: 15 * numRuns },
     );
     fc.assert(
       fc.property(
@@ -108,7 +110,7 @@ describe("P5: codecs", () => {
           if (node !== null) expect(equalBytes(encodeNode(node, ""), bytes)).toBe(true);
         },
       ),
-      { numRuns: 40 * numRuns },
+      { numRuns: 15 * numRuns },
     );
   });
 
@@ -119,7 +121,7 @@ describe("P5: codecs", () => {
         const node = orRefused(["INDEX_INVALID"], () => parseNode(bytes, ""));
         if (node !== null) expect(isLeaf(node)).toBe(true);
       }),
-      { numRuns: 20 * numRuns },
+      { numRuns: 10 * numRuns },
     );
   });
 });

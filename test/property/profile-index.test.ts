@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { encodeHex } from "../../src/bytes/hex.js";
 import { sha256 } from "../../src/crypto/hash.js";
 import { type IndexEntry, keyPath, mutableEntry } from "../../src/profile/entry.js";
@@ -7,6 +7,8 @@ import type { IndexNode } from "../../src/profile/index-node.js";
 import { buildIndex, changeIndex, emptyIndex, getEntry, listEntries } from "../../src/profile/index-tree.js";
 import { anyEntry } from "./profile-arbitraries.js";
 import { numRuns } from "./runs.js";
+
+vi.setConfig({ testTimeout: 60_000 + 1_000 * numRuns });
 
 type Store = Map<string, Uint8Array>;
 

@@ -1,5 +1,5 @@
 import { concatBytes } from "../../bytes/bytes.js";
-import { isHawserError } from "../../errors.js";
+import { type HawserError, isHawserError } from "../../errors.js";
 import type { CallOptions, SourceTip } from "../../ports.js";
 import { type Block, blocksAnswer, invalidAnswer, parseAnswer, rebuildHeader } from "./esplora-answers.js";
 import type { EsploraHttp } from "./esplora-http.js";
@@ -32,7 +32,7 @@ export async function fetchHeaders(
   const pages = Math.ceil(wanted / BLOCKS_PER_PAGE);
   const results = new Array<readonly Uint8Array[] | undefined>(pages);
   let next = 0;
-  let failure: unknown;
+  let failure: HawserError | undefined;
   const work = async (): Promise<void> => {
     while (next < pages && failure === undefined) {
       const page = next++;

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decodeHex } from "../../../src/bytes/hex.js";
 import { sha256 } from "../../../src/crypto/hash.js";
 import {
+  addPrivateTweak,
   addTweak,
   isPrivateKey,
   privateKeyOfDigest,
@@ -26,6 +27,25 @@ describe("addTweak", () => {
     expect(addTweak(zero, zero)).toBeNull();
     expect(addTweak(GENERATOR.subarray(1), zero)).toBeNull();
     expect(addTweak(GENERATOR, zero.subarray(1))).toBeNull();
+  });
+});
+
+describe("addPrivateTweak", () => {
+  it("gives the key of addTweak's result", () => {
+    const tweak = sha256(zero);
+    for (let i = 0; i < 4; i++) {
+      const key = sha256(Uint8Array.of(i));
+      const sum = addPrivateTweak(key, tweak) ?? zero;
+      expect(xOnlyPublicKeyOf(sum)).toEqual(addTweak(xOnlyPublicKeyOf(key), tweak)?.xOnly);
+    }
+  });
+
+  it("is null for a tweak out of range and a sum of zero", () => {
+    const one = Uint8Array.of(...zero.subarray(1), 1);
+    expect(addPrivateTweak(one, decodeHex(ORDER))).toBeNull();
+    expect(addPrivateTweak(one, decodeHex(`${ORDER.slice(0, -2)}40`))).toBeNull();
+    expect(addPrivateTweak(one, zero)).toEqual(one);
+    expect(() => addPrivateTweak(zero, one)).toThrow(keyInvalid);
   });
 });
 

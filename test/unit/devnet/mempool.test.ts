@@ -168,18 +168,13 @@ describe("time locks", () => {
     const coin = { ...world.fund(key.p2tr), sequence: 0x00400002 };
     const raw = payment(key, [coin], [[key.p2tr, 99_000n]]);
     const start = world.chain.blockAt(101)?.medianTimeSec ?? 0;
-    const mineUntil = (timeSec: number): void => {
-      while (world.chain.tip.medianTimeSec < timeSec) {
-        world.clock.ms = timeSec * 1000;
-        world.mine(1);
-      }
-    };
-    mineUntil(start + 1023);
-    expect(world.chain.tip.medianTimeSec).toBe(start + 1023);
-    expect(reason(world, raw)).toBe("non-BIP68-final");
-    world.clock.ms = (start + 1024) * 1000;
-    world.mine(6);
-    expect(world.chain.tip.medianTimeSec).toBe(start + 1024);
+    const unlocked = start + 2 * 512;
+    world.clock.ms = unlocked * 1000;
+    while (world.chain.tip.medianTimeSec < unlocked) {
+      expect(reason(world, raw)).toBe("non-BIP68-final");
+      world.mine(1);
+    }
+    expect(world.chain.tip.medianTimeSec).toBe(unlocked);
     expect(reason(world, raw)).toBe(ok);
   });
 
@@ -418,7 +413,6 @@ describe("double spends and replacement", () => {
     const coins = Array.from({ length: 101 }, (_, vout) => outputOf(fan, vout));
     for (const coin of coins) world.mempool.accept(pay([coin], 200n));
     expect(reason(world, pay(coins, 500_000n))).toMatch(/^too many potential replacements/);
-    expect(reason(world, pay(coins.slice(1), 500_000n))).toBe(ok);
   });
 
   it("keeps everything when a replacement's script is wrong", () => {

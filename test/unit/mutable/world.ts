@@ -106,7 +106,7 @@ export async function rejectionOf<Code extends ErrorCode>(
   promise: Promise<unknown>,
 ): Promise<HawserError<Code>> {
   const outcome = await promise.then(
-    () => ({ error: new Error(`expected ${code}, nothing was thrown`) as unknown }),
+    (): { error: unknown } => ({ error: new Error(`expected ${code}, nothing was thrown`) }),
     (error: unknown) => ({ error }),
   );
   if (isHawserError(outcome.error, code)) return outcome.error;

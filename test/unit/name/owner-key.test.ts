@@ -54,10 +54,11 @@ describe("C11: by kind of owner", () => {
     ["prefix 04", compressed(points[2], 4)],
     ["65 bytes", concatBytes(Uint8Array.of(4), points[2], points[1])],
     ["32 bytes", points[2]],
+    ["34 bytes", concatBytes(compressed(points[2]), Uint8Array.of(0))],
   ])("C11: P2WPKH of %s: none", (_what, publicKey) => {
     const world = new World();
     world.register(100, { owner: p2wpkh(publicKey), witness: [signature, publicKey] });
-    expect(world.state(100).ownerKey).toBeNull();
+    expect(world.state(100)).toMatchObject({ ownerScript: p2wpkh(publicKey), ownerKey: null, ownerKeyMissingIn: [] });
   });
 });
 

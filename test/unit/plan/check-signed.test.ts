@@ -303,8 +303,10 @@ describe("W9: checkSigned refuses a missing or wrong signature", () => {
   it("a signature over another value", async () => {
     for (const planned of [keyHash, taproot]) {
       const psbt = rebuild(planned, (parts) => {
-        parts.inputs = parts.inputs.map(({ nonWitnessUtxo: _, witnessUtxo, ...input }) => ({
-          ...input,
+        parts.inputs = parts.inputs.map(({ hash, index, sequence = 0, witnessUtxo }) => ({
+          hash,
+          index,
+          sequence,
           ...(witnessUtxo === undefined ? {} : { witnessUtxo: { ...witnessUtxo, value: witnessUtxo.value + 1n } }),
         }));
       });
@@ -398,5 +400,10 @@ describe("checkSigned", () => {
       parts.inputs = parts.inputs.map(({ hash, index, sequence }) => ({ hash, index, sequence: sequence ?? 0 }));
     });
     expect(() => checkSigned({ psbt: noUtxo }, signed)).toThrow(invalid);
+    const scriptHash = rebuild(keyHash, (parts) => {
+      const script = Uint8Array.of(0x00, 32, ...new Uint8Array(32));
+      parts.inputs = parts.inputs.map(({ hash, index }) => ({ hash, index, witnessUtxo: { script, value: 50_000n } }));
+    });
+    expect(() => checkSigned({ psbt: scriptHash }, scriptHash)).toThrow(invalid);
   });
 });

@@ -52,6 +52,7 @@ describe("feeOf", () => {
     [0.1, 188, 19n],
     [2.345, 200, 469n],
     [8.2, 1000, 8200n],
+    [2.007, 1000, 2007n],
     [500, 158, 79_000n],
   ])("%s sat/vB over %s vB is %s sat", (rate, vbytes, fee) => {
     expect(feeOf(rate, vbytes)).toBe(fee);

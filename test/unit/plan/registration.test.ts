@@ -166,7 +166,9 @@ describe("planRegistration", () => {
     const invalid = expect.objectContaining({ code: "INPUT_INVALID" });
     expect(() => planRegistration(options({ salt: salt.subarray(1) }))).toThrow(invalid);
     expect(() => planRegistration(options({ profileHash: profileHash.subarray(1) }))).toThrow(invalid);
-    expect(() => planRegistration(options({ reserveUpdates: -1 }))).toThrow(invalid);
+    for (const reserveUpdates of [-1, 0.5, 10_001]) {
+      expect(() => planRegistration(options({ reserveUpdates }))).toThrow(invalid);
+    }
     expect(() => planRegistration(options({ owner: { ...own.p2tr, script: new Uint8Array(25) } }))).toThrow(invalid);
   });
 

@@ -130,6 +130,12 @@ describe("planUpdate", () => {
     );
     const seal = { ...sealOf(own.p2tr, 5_000n), valueSats: 6_000n };
     expect(() => planUpdate(options({ seal }))).toThrow(expect.objectContaining({ code: "CHAIN_TRANSACTION_INVALID" }));
+    for (const reserveUpdates of [-1, 0.5, 10_001]) {
+      const spent = { seal: sealOf(own.p2tr, 1_000n), coins: coinsOf(own.p2tr, [900_000_000n]) };
+      expect(() => planUpdate(options({ ...spent, reserveUpdates }))).toThrow(
+        expect.objectContaining({ code: "INPUT_INVALID" }),
+      );
+    }
     expect(() => planUpdate(options({ profileHash: new Uint8Array(31) }))).toThrow(
       expect.objectContaining({ code: "INPUT_INVALID" }),
     );

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
-import { type Json, parseJson } from "../../../src/bytes/json.js";
+import { parseJson } from "../../../src/bytes/json.js";
 import {
   contentKeyKind,
   encodeEntry,
@@ -159,7 +159,7 @@ describe("P2: content keys", () => {
     // bafkrei: the raw codec, which is the 64 digits' other name.
     ["bafkreigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi", null],
     // A digest length that continues into the digest's first bits.
-    [`bafybei${"2"}${CID.slice(8)}`, null],
+    [`bafybei2${CID.slice(8)}`, null],
     // Pad bits that are not zero: a second name of the same CID.
     [`${CID.slice(0, -1)}j`, null],
     [`${CID.slice(0, 20)}1${CID.slice(21)}`, null],
@@ -169,7 +169,7 @@ describe("P2: content keys", () => {
   });
 
   it("names no key that is not a string", () => {
-    expect(keyFault(null as unknown as Json)).toBe("is not a string");
+    expect(keyFault(null)).toBe("is not a string");
   });
 
   it.skipIf(!hasSharedVectors())("admits the CIDs of an independent list", () => {

@@ -19,7 +19,7 @@ export function serves(label: string, bytes: Uint8Array | null): StorageReader {
 
 /** A reader that fails. */
 export function fails(label: string, error: unknown = new Error("boom")): StorageReader {
-  return readerThat(label, () => Promise.reject(error as Error));
+  return readerThat(label, () => Promise.reject(error));
 }
 
 /** A reader that never answers and ignores its signal. */
@@ -52,8 +52,7 @@ export function wrapped(provider: StorageProvider, changes: Partial<StorageProvi
       changes.write ??
       ((path, body, options) => {
         if (changes.conditional !== false) return provider.write(path, body, options);
-        const { condition: _ignored, ...rest } = options;
-        return provider.write(path, body, rest);
+        return provider.write(path, body, { kind: options.kind, signal: options.signal });
       }),
     remove: (path, options) => provider.remove(path, options),
   };

@@ -105,6 +105,7 @@ describe("httpUrlReader: answers", () => {
   });
 
   it("tells an unreachable server, a broken answer and the caller's abort apart", async () => {
+    const controller = new AbortController();
     const server = await start((request, response) => {
       if (request.path === "/cut") {
         response.writeHead(200, { "content-length": "100" });
@@ -114,19 +115,19 @@ describe("httpUrlReader: answers", () => {
         reply(response, 200, "not gzip", { "content-encoding": "gzip" });
       } else {
         response.writeHead(200);
-        response.write("and then nothing");
+        response.write("and then nothing", () => {
+          controller.abort();
+        });
       }
     });
-    const reader = httpUrlReader({ allowHosts: [server.host, "127.0.0.1:1"] });
+    const closed = await serve(() => undefined);
+    await closed.close();
+    const reader = httpUrlReader({ allowHosts: [server.host, closed.host] });
     await expectCode("NETWORK_UNREACHABLE", () => reader.readUrl(`${server.url}/cut`, record));
     await expectCode("NETWORK_UNREACHABLE", () => reader.readUrl(`${server.url}/bad-gzip`, record));
-    const refused = await expectCode("NETWORK_UNREACHABLE", () => reader.readUrl("http://127.0.0.1:1/", record));
+    const refused = await expectCode("NETWORK_UNREACHABLE", () => reader.readUrl(closed.url, record));
     expect(refused.details.reason).toBe("ECONNREFUSED");
-    const controller = new AbortController();
     const hanging = reader.readUrl(`${server.url}/hang`, { ...record, signal: controller.signal });
-    setTimeout(() => {
-      controller.abort();
-    }, 30);
     await expectCode("NETWORK_ABORTED", hanging);
     await expectCode("NETWORK_ABORTED", () => reader.readUrl(server.url, { ...record, signal: controller.signal }));
   });

@@ -1,3 +1,4 @@
+import { toBech32 } from "bitcoinjs-lib/src/address";
 import { describe, expect, it } from "vitest";
 import { decodeHex, encodeHex } from "../../../src/bytes/hex.js";
 import { networks } from "../../../src/chain/network.js";
@@ -40,6 +41,9 @@ describe("addresses", () => {
     ["version 2", "bc1zw508d6qejxtdg4y5r3zarvaryvaxxpcs"],
     ["version 16", "bc1sw50qgdz25j"],
     ["a program of another length", "bc1rw5uspcuh"],
+    ["version 2 with a program of 32 bytes", toBech32(new Uint8Array(32), 2, "bc")],
+    ["version 1 with a program of 20 bytes", toBech32(new Uint8Array(20), 1, "bc")],
+    ["version 0 with a program of 33 bytes", toBech32(new Uint8Array(33), 0, "bc")],
     ["legacy", "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"],
     ["nothing", ""],
   ])("refuses %s", (_, address) => {

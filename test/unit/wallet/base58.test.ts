@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { encodeHex } from "../../../src/bytes/hex.js";
 import { decodeBase58Check } from "../../../src/wallet/base58.js";
+import { encodeBase58Check } from "./encode-base58.js";
 
 describe("decodeBase58Check", () => {
   // The address of the genesis block's key, and that of twenty zero bytes.
@@ -21,5 +22,13 @@ describe("decodeBase58Check", () => {
     ["too much", "1".repeat(129)],
   ])("is null for %s", (_, text) => {
     expect(decodeBase58Check(text)).toBeNull();
+  });
+
+  it("reads up to 128 characters", () => {
+    const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(255);
+    expect(encodeBase58Check(bytes(89))).toHaveLength(128);
+    expect(decodeBase58Check(encodeBase58Check(bytes(89)))).toEqual(bytes(89));
+    expect(encodeBase58Check(bytes(90))).toHaveLength(129);
+    expect(decodeBase58Check(encodeBase58Check(bytes(90)))).toBeNull();
   });
 });

@@ -16,6 +16,7 @@ import {
 } from "../../../src/wallet/private-key.js";
 import { coinsOf, payingTransaction, regtest, seededRandom, sign, type TestWallet, testWallet } from "../plan/coins.js";
 import { rebuild } from "../plan/oracle.js";
+import { encodeBase58Check } from "./encode-base58.js";
 
 const key = (last: number): Uint8Array => Uint8Array.from({ length: 32 }, (_, index) => (index === 31 ? last : 0));
 const keyInvalid = expect.objectContaining({ code: "INPUT_KEY_INVALID" });
@@ -204,6 +205,8 @@ describe("key files", () => {
   it.each([
     ["nothing", ""],
     ["an uncompressed WIF", uncompressedWif],
+    ["a WIF that ends otherwise", encodeBase58Check(Uint8Array.of(0x80, ...key(1), 2))],
+    ["a WIF that is too long", encodeBase58Check(Uint8Array.of(0x80, ...key(1), 1, 0))],
     ["a WIF with a wrong checksum", `${wif.slice(0, -1)}m`],
     ["a WIF with a character that is none of Base58", wif.replace("K", "0")],
     ["a long text", "1".repeat(10_000)],

@@ -1,0 +1,18 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { lmdbCache } from "../cache/lmdb.js";
+import { memoryCache } from "../cache/memory.js";
+import { esplora } from "../chain/sources/esplora.js";
+import type { ReadOptions } from "../client/reader.js";
+import { HawserError } from "../errors.js";
+import { createReader, type Reader } from "../index.js";
+import type { Cache, StorageProvider } from "../ports.js";
+import { diskStorage } from "../storage/disk.js";
+import { http } from "../storage/http.js";
+import { decodeKeyFile, type PrivateKeyWallet, privateKeySigner, privateKeyWallet } from "../wallet/private-key.js";
+import { systemRandom } from "../runtime/random.js";
+import { createWriter, type Writer } from "../writer.js";
+import type { Invocation } from "./command.js";
+import { directoryOf, loadSettings, type Settings } from "./config.js";
+import type { StoreSetting } from "./config-file.js";
+import { readFileAtMost } from "./files.js";

@@ -1,0 +1,186 @@
+import { describe, expect, it } from "vitest";
+import { utf8 } from "../../../src/bytes/bytes.js";
+import { memoryCache } from "../../../src/cache/memory.js";
+import { HawserError } from "../../../src/errors.js";
+import { floorKey } from "../../../src/mutable/floor.js";
+import { raiseFloor, readFloor } from "../../../src/mutable/floor-cache.js";
+import { type GetRecordInput, getRecord } from "../../../src/mutable/get.js";
+import type { Cache, StorageReader } from "../../../src/ports.js";
+import { ReadBudget } from "../../../src/route/budget.js";
+import { memoryStorage } from "../../../src/storage/memory.js";
+import { FakeClock, settle } from "../fake-clock.js";
+import { fails, hangs, readerThat, serves, urlsWith } from "../route/places.js";
+import { context, digestOf, floorAt, rejectionOf, routeWith, signed, writer } from "./world.js";
+
+const key = floorKey(context);
+
+function inputWith(storage: readonly StorageReader[], changes: Partial<GetRecordInput> = {}): GetRecordInput {
+  const clock = changes.clock ?? new FakeClock();
+  return {
+    context,
+    publicKey: writer.publicKey,
+    route: routeWith(),
+    storage,
+    urlReader: null,
+    cache: memoryCache(),
+    clock,
+    budget: new ReadBudget({ clock }),
+    ...changes,
+  };
+}
+
+describe("getRecord", () => {
+  it("reads the path of the epoch on a provider and every URL of the route", async () => {
+    const provider = memoryStorage();
+    await provider.write("records/regtest/alice/settings@7.json", signed(2, "b"), { kind: "record" });
+    await provider.write("records/regtest/alice/settings@8.json", signed(9, "z", { context: { epoch: 8 } }), {
+      kind: "record",
+    });
+    const url = "https://a.example/r";
+    const got = await getRecord(
+      inputWith([provider], { urlReader: urlsWith({ [url]: signed(3, "c") }), route: routeWith({ urls: [url] }) }),
+    );
+    expect(got.data).toEqual(utf8("c"));
+    expect(got.body).toEqual(signed(3, "c"));
+    expect(got.replicas.map(({ verdict }) => verdict)).toEqual(["behind", "fresh"]);
+  });
+
+  it("M7: has the floor in the cache before it returns", async () => {
+    const cache = memoryCache();
+    const got = await getRecord(inputWith([serves("a", signed(3, "c"))], { cache }));
+    expect(await readFloor(cache, key)).toEqual(got.floor);
+    expect(got.floor).toMatchObject({ epoch: 7, ver: 3, sha256: digestOf("c"), sig: got.record.sig });
+  });
+
+  it("M7: returns nothing when the cache cannot keep the floor", async () => {
+    const cache: Cache = {
+      ...memoryCache(),
+      get: async () => null,
+      update: () => Promise.reject(new HawserError("CACHE_UNAVAILABLE", "Full.", { reason: "full" })),
+    };
+    await rejectionOf("CACHE_UNAVAILABLE", getRecord(inputWith([serves("a", signed(3, "c"))], { cache })));
+  });
+
+  it("M7: waits until the floor is durable", async () => {
+    const inner = memoryCache();
+    let durable: () => void = () => undefined;
+    const cache: Cache = {
+      durable: true,
+      get: (k) => inner.get(k),
+      keys: (prefix) => inner.keys(prefix),
+      close: () => inner.close(),
+      update: async (k, change) => {
+        const result = await inner.update(k, change);
+        await new Promise<void>((resolve) => {
+          durable = resolve;
+        });
+        return result;
+      },
+    };
+    let returned = false;
+    const got = getRecord(inputWith([serves("a", signed(3, "c"))], { cache })).finally(() => {
+      returned = true;
+    });
+    for (let i = 0; i < 5; i++) await settle();
+    expect(returned).toBe(false);
+    durable();
+    expect((await got).record.ver).toBe(3);
+  });
+
+  it("M5: does not return what is older than the cache knows", async () => {
+    const cache = memoryCache();
+    await raiseFloor(cache, key, floorAt(4, "d"));
+    await rejectionOf("RECORD_STALE", getRecord(inputWith([serves("a", signed(3, "c"))], { cache })));
+    expect(await readFloor(cache, key)).toMatchObject(floorAt(4, "d"));
+  });
+
+  it("M5: a damaged floor is an error, not a floor of zero", async () => {
+    const cache = memoryCache();
+    await cache.update(key, () => ({ value: utf8("damaged"), result: null }));
+    await rejectionOf("CACHE_CORRUPT", getRecord(inputWith([serves("a", signed(3, "c"))], { cache })));
+  });
+
+  it("M9: finds a fork between two reads", async () => {
+    const cache = memoryCache();
+    await getRecord(inputWith([serves("a", signed(3, "c"))], { cache }));
+    await rejectionOf("RECORD_FORKED", getRecord(inputWith([serves("a", signed(3, "d"))], { cache })));
+  });
+
+  it("M9: finds a fork between two reads that run at once", async () => {
+    const cache = memoryCache();
+    const outcomes = await Promise.allSettled([
+      getRecord(inputWith([serves("a", signed(3, "c"))], { cache })),
+      getRecord(inputWith([serves("a", signed(3, "d"))], { cache })),
+    ]);
+    const [rejected] = outcomes.filter(({ status }) => status === "rejected") as PromiseRejectedResult[];
+    expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(rejected?.reason).toMatchObject({ code: "RECORD_FORKED" });
+  });
+
+  it("M7: asks again when another read returned something newer in the meantime", async () => {
+    const cache = memoryCache();
+    let asked = 0;
+    const lagging = readerThat("a", async () => {
+      asked++;
+      if (asked > 1) return { bytes: signed(4, "d"), tag: null };
+      await getRecord(inputWith([serves("b", signed(4, "d"))], { cache }));
+      return { bytes: signed(3, "c"), tag: null };
+    });
+    expect((await getRecord(inputWith([lagging], { cache }))).record.ver).toBe(4);
+    expect(asked).toBe(2);
+  });
+
+  it("M7: is stale when the newer one cannot be had any more", async () => {
+    const cache = memoryCache();
+    const stuck = readerThat("a", async () => {
+      await raiseFloor(cache, key, floorAt(4, "d"));
+      return { bytes: signed(3, "c"), tag: null };
+    });
+    await rejectionOf("RECORD_STALE", getRecord(inputWith([stuck], { cache })));
+  });
+
+  it("M10: a record from the future does not raise the floor", async () => {
+    const clock = new FakeClock();
+    const cache = memoryCache();
+    const storage = [serves("a", signed(clock.nowMs() + 3_600_000, "x")), serves("b", signed(clock.nowMs(), "y"))];
+    const got = await getRecord(inputWith(storage, { cache, clock, route: routeWith({ maxAgeMs: 60_000 }) }));
+    expect(got.data).toEqual(utf8("y"));
+    expect(await readFloor(cache, key)).toMatchObject({ ver: clock.nowMs() });
+  });
+
+  it("M11: hands the caller's bounds on", async () => {
+    const storage = [serves("a", signed(3, "c")), serves("b", signed(4, "d"))];
+    expect((await getRecord(inputWith(storage, { maxVersion: 3 }))).record.ver).toBe(3);
+    expect((await getRecord(inputWith(storage, { accept: ({ ver }) => ver === 3 }))).record.ver).toBe(3);
+    await rejectionOf("RECORD_STALE", getRecord(inputWith(storage, { minVersion: 5 })));
+  });
+
+  it("M8: asks as many replicas as the caller chose", async () => {
+    const storage = [serves("a", signed(3, "c")), serves("b", signed(4, "d"))];
+    expect((await getRecord(inputWith(storage, { maxReplicas: 1 }))).replicas).toHaveLength(1);
+  });
+
+  it("M8: waits for a slow replica until its deadline, not longer", async () => {
+    const clock = new FakeClock();
+    const slow = readerThat("slow", async () => {
+      await clock.delay(14_000);
+      return { bytes: signed(4, "d"), tag: null };
+    });
+    const got = getRecord(inputWith([serves("a", signed(3, "c")), slow, hangs("b")], { clock }));
+    await clock.advance(15_000);
+    expect((await got).replicas.map(({ verdict }) => verdict)).toEqual(["behind", "fresh", "unreachable"]);
+  });
+
+  it("tells an outage from tampering", async () => {
+    await rejectionOf("RECORD_UNAVAILABLE", getRecord(inputWith([fails("a"), serves("b", null)])));
+    await rejectionOf("RECORD_UNVERIFIED", getRecord(inputWith([fails("a"), serves("b", utf8("{}"))])));
+  });
+
+  it("M3: raises the limit of the body with that of the data", async () => {
+    const data = "x".repeat(1.2 * 1024 * 1024);
+    const storage = [serves("a", signed(1, data))];
+    await rejectionOf("RECORD_UNAVAILABLE", getRecord(inputWith(storage)));
+    const got = await getRecord(inputWith(storage, { maxDataBytes: 2 * 1024 * 1024 }));
+    expect(got.data).toHaveLength(data.length);
+  });
+});
