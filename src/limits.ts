@@ -35,13 +35,13 @@ export const limits = {
   maxRedirects: 3,
   /** ms - a whole read, unless the caller says otherwise. */
   readTimeoutMs: 60_000,
-  /** ms - one record from one replica, `facts` of slow providers. */
+  /** ms - one record from one replica. */
   recordTimeoutMs: 15_000,
   /** ms - one object from one replica. */
   objectTimeoutMs: 30_000,
   /** ms - one request to a chain source. */
   sourceTimeoutMs: 15_000,
-  /** bytes - one answer of a chain source; a block's whole transaction list never is needed. */
+  /** bytes - one answer of a chain source; a block's whole transaction list is never needed. */
   sourceAnswerMaxBytes: 4 * 1024 * 1024,
   /** bytes - a raw transaction: the block weight limit. */
   transactionMaxBytes: 4_000_000,

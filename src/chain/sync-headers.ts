@@ -8,23 +8,29 @@ import { ask, type Panel, type Seat } from "./union.js";
 /** headers - how far back the first look for a fork point goes; it doubles from there. */
 const FORK_STEP = 16;
 
+/** What each source names as its tip, in the order of the seats; null where it gave none. */
+export type Tips = readonly (SourceTip | null)[];
+
+/** Asks every source for its tip. */
+export async function askTips(panel: Panel): Promise<Tips> {
+  const answers = panel.seats.map((seat) => ask(panel, seat, (source, signal) => source.tip({ signal })));
+  return (await Promise.all(answers)).map((answer) => answer?.value ?? null);
+}
+
 /**
- * Asks every source for its chain and returns the best valid one (V1), the stored chain competing with them. Each
- * seat is left with the valid part of its own chain, or with its failure.
+ * Follows every source's chain to its tip and returns the best valid one (V1), the stored chain competing with them.
+ * Each seat is left with the valid part of its own chain, or with its failure.
  *
  * @throws CHAIN_WORK_INSUFFICIENT when the best chain has less than the shipped minimum work
  */
-export async function syncHeaders(panel: Panel, stored: HeaderChain): Promise<HeaderChain> {
-  const tips = await Promise.all(
-    panel.seats.map((seat) => ask(panel, seat, (source, signal) => source.tip({ signal }))),
-  );
+export async function syncHeaders(panel: Panel, tips: Tips, stored: HeaderChain): Promise<HeaderChain> {
   const completed: HeaderChain[] = [];
   // Sources that name the same tip share one download: headers are bound by their hash, whoever sends them.
   const downloads = new Map<string, Promise<void>>();
   await Promise.all(
     panel.seats.map(async (seat, i) => {
-      const tip = tips[i]?.value;
-      if (tip === undefined) return;
+      const tip = tips[i] ?? null;
+      if (tip === null) return;
       for (;;) {
         const known = [stored, ...completed].find((chain) => chain.hashAt(tip.height) === tip.hash);
         if (known !== undefined) {
@@ -65,19 +71,24 @@ async function followSource(
     const { chain } = stored.extend(recentStart, tip.recentHeaders, nowMs);
     if (chain.hashAt(tip.height) === tip.hash) return settle(seat, chain, tip.height);
   }
-  const forkPoint = await findForkPoint(panel, seat, tip, stored);
-  if (forkPoint === null) return null;
-  let start = forkPoint;
-  let chain = stored;
-  while (start <= tip.height) {
-    const from = start;
+  const fetchFrom = async (from: number): Promise<Uint8Array | null> => {
     const count = Math.min(limits.headersPerCall, tip.height - from + 1);
     const answer = await ask(panel, seat, (source, signal) => source.headers(from, count, { signal }));
-    if (answer === null) break;
-    const headers = answer.value.subarray(0, count * HEADER_BYTES);
-    const step = chain.extend(from, headers, nowMs);
+    return answer === null ? null : answer.value.subarray(0, count * HEADER_BYTES);
+  };
+  const first = stored.tipHeight + 1;
+  const ahead = first <= tip.height ? await fetchFrom(first) : null;
+  if (ahead === null && first <= tip.height) return null;
+  const extendsOurs = ahead !== null && linksTo(stored, first, ahead);
+  let start = extendsOurs ? first : await findForkPoint(panel, seat, Math.min(tip.height, stored.tipHeight), stored);
+  if (start === null) return null;
+  let chain = stored;
+  for (let fetched = extendsOurs ? ahead : null; start <= tip.height; fetched = null) {
+    const headers: Uint8Array | null = fetched ?? (await fetchFrom(start));
+    if (headers === null) break;
+    const step = chain.extend(start, headers, nowMs);
     chain = step.chain;
-    start = from + step.accepted;
+    start += step.accepted;
     // V1: a source's chain ends before its first header that breaks a rule; the valid part still counts.
     if (step.stopped !== null) seat.failure = step.stopped;
     if (step.stopped !== null || step.accepted === 0) break;
@@ -91,18 +102,22 @@ function settle(seat: Seat, chain: HeaderChain, reach: number): HeaderChain {
   return chain;
 }
 
-/** The first height at which the source's chain links to the stored one; null with the failure on the seat. */
-async function findForkPoint(panel: Panel, seat: Seat, tip: SourceTip, stored: HeaderChain): Promise<number | null> {
-  let start = Math.min(tip.height, stored.tipHeight + 1);
-  for (let step = FORK_STEP; ; step *= 2) {
-    if (start <= stored.baseHeight) break;
-    const from = start;
-    const answer = await ask(panel, seat, (source, signal) => source.headers(from, 1, { signal }));
+/** Whether the first of some headers follows the stored header below it. */
+function linksTo(stored: HeaderChain, from: number, headers: Uint8Array): boolean {
+  if (headers.length < HEADER_BYTES) return false;
+  return parseHeader(headers.subarray(0, HEADER_BYTES)).previousHash === stored.hashAt(from - 1);
+}
+
+/** The first height up to `start` at which the source's chain links to the stored one; null with the failure noted. */
+async function findForkPoint(panel: Panel, seat: Seat, start: number, stored: HeaderChain): Promise<number | null> {
+  let from = start;
+  for (let step = FORK_STEP; from > stored.baseHeight; step *= 2) {
+    const at = from;
+    const answer = await ask(panel, seat, (source, signal) => source.headers(at, 1, { signal }));
     if (answer === null) return null;
-    if (answer.value.length < HEADER_BYTES) break;
-    if (parseHeader(answer.value.subarray(0, HEADER_BYTES)).previousHash === stored.hashAt(from - 1)) return from;
-    if (from === stored.baseHeight + 1) break;
-    start = Math.max(stored.baseHeight + 1, from - step);
+    if (linksTo(stored, at, answer.value)) return at;
+    if (at === stored.baseHeight + 1) break;
+    from = Math.max(stored.baseHeight + 1, at - step);
   }
   // V1: a fork below the checkpoint is refused whatever its work.
   const details = { work: "0", minimumWork: stored.network.minimumWork.toString(16) };

@@ -1,5 +1,5 @@
-import { dirname, isAbsolute, join, resolve } from "node:path";
 import { homedir } from "node:os";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import * as z from "zod/mini";
 import { type Json, parseJson } from "../bytes/json.js";
 import { HawserError } from "../errors.js";

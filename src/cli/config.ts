@@ -30,11 +30,11 @@ interface Setting<Member extends keyof ConfigFile> {
   readonly member: Member;
 }
 
-const setting = <Member extends keyof ConfigFile>(
-  flag: string,
-  variable: string,
-  member: Member,
-): Setting<Member> => ({ flag, variable, member });
+const setting = <Member extends keyof ConfigFile>(flag: string, variable: string, member: Member): Setting<Member> => ({
+  flag,
+  variable,
+  member,
+});
 
 const SETTINGS = {
   network: setting("network", "HAWSER_NETWORK", "network"),
@@ -53,9 +53,9 @@ const SETTINGS = {
 } as const;
 
 /** The environment variables that stand for flags, with the flag of each. */
-export const environmentVariables: readonly (readonly [variable: string, flag: string])[] = Object.values(
-  SETTINGS,
-).map(({ variable, flag }) => [variable, `--${flag}`] as const);
+export const environmentVariables: readonly (readonly [variable: string, flag: string])[] = Object.values(SETTINGS).map(
+  ({ variable, flag }) => [variable, `--${flag}`] as const,
+);
 
 const MAX_TIMEOUT_MS = 7 * 24 * 3_600_000;
 
@@ -155,7 +155,10 @@ class Layers {
     this.#environment = environment;
   }
 
-  text({ flag, variable }: Setting<keyof ConfigFile>): { readonly value: string; readonly fail: FailValue } | undefined {
+  text({
+    flag,
+    variable,
+  }: Setting<keyof ConfigFile>): { readonly value: string; readonly fail: FailValue } | undefined {
     const given = this.#args.declares(flag) ? this.#args.text(flag) : undefined;
     if (given !== undefined) {
       return { value: given, fail: (expected, got) => usageError(`--${flag}`, expected, got) };

@@ -1,7 +1,7 @@
 import type { HawserErrorJson } from "../errors.js";
 import { HawserError } from "../errors.js";
 import type { ProgressEvent } from "../ports.js";
-import { columns, printable, terminalJson } from "./text.js";
+import { printable, terminalJson } from "./text.js";
 
 /** A stream that a command writes to, such as `process.stdout`. */
 export interface TextStream {
@@ -23,6 +23,9 @@ export interface OutputOptions {
 /** How a word is coloured. */
 export type Tone = "good" | "bad" | "warn" | "dim" | "bold";
 
+/** A cell of a table; its text may be untrusted. */
+export type Cell = string | { readonly text: string; readonly tone: Tone };
+
 const TONES: Readonly<Record<Tone, string>> = { good: "32", bad: "31", warn: "33", dim: "2", bold: "1" };
 /** Stages that take long or have effects; the others are told on a terminal only. */
 const LASTING_STAGES: readonly string[] = ["sign", "store", "broadcast", "wait"];
@@ -38,6 +41,7 @@ export class Output {
   readonly #stdout: TextStream;
   readonly #stderr: TextStream;
   readonly #color: boolean;
+  #hint: string | null = null;
   #lastProgress = "";
   #progressShown = false;
 
@@ -78,9 +82,20 @@ export class Output {
     if (!this.quiet) await this.#write(this.#stderr, `${printable(text)}\n`);
   }
 
-  /** Rows on stderr, unless quiet. */
-  async notes(rows: readonly (readonly string[])[]): Promise<void> {
-    for (const line of columns(rows.map((row) => row.map(printable)))) await this.note(line);
+  /** Rows in columns on stderr, unless quiet. */
+  async notes(rows: readonly (readonly Cell[])[]): Promise<void> {
+    if (this.quiet) return;
+    for (const line of this.#columns(rows)) await this.#write(this.#stderr, `${line}\n`);
+  }
+
+  /** Rows in columns on stdout. */
+  async table(rows: readonly (readonly Cell[])[]): Promise<void> {
+    for (const line of this.#columns(rows)) await this.#write(this.#stdout, `${line}\n`);
+  }
+
+  /** What to do about an error, should one follow; printed below it. */
+  hint(text: string): void {
+    this.#hint = text;
   }
 
   /** A line on stderr, quiet or not. */
@@ -89,9 +104,9 @@ export class Output {
   }
 
   /** An error: one line, and one for each source or provider that was tried. With `json` also a document on stdout. */
-  async error(error: HawserError, hint?: string): Promise<void> {
+  async error(error: HawserError): Promise<void> {
     const lines = [`hawser: ${error.code}: ${error.message}`, ...attemptLines(error)];
-    if (hint !== undefined) lines.push(`  ${hint}`);
+    if (this.#hint !== null) lines.push(`  ${this.#hint}`);
     for (const line of lines) await this.warning(line);
     if (this.json) await this.document({ error: error.toJSON() satisfies HawserErrorJson });
   }
@@ -120,12 +135,36 @@ export class Output {
     return this.#color ? `\u001b[${TONES[tone]}m${text}\u001b[0m` : text;
   }
 
+  /** Two spaces between cells and in front. */
+  #columns(rows: readonly (readonly Cell[])[]): readonly string[] {
+    const cells = rows.map((row) =>
+      row.map((cell) =>
+        typeof cell === "string"
+          ? { text: printable(cell), tone: null }
+          : { text: printable(cell.text), tone: cell.tone },
+      ),
+    );
+    const widths: number[] = [];
+    for (const row of cells) {
+      for (const [index, { text }] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, text.length);
+    }
+    return cells.map((row) => {
+      const padded = row.map(({ text, tone }, index) => {
+        const space = " ".repeat(index === row.length - 1 ? 0 : (widths[index] ?? 0) - text.length);
+        return (tone === null ? text : this.tone(tone, text)) + space;
+      });
+      return `  ${padded.join("  ")}`.trimEnd();
+    });
+  }
+
   #write(stream: TextStream, chunk: string | Uint8Array): Promise<void> {
     this.endProgress();
     return new Promise((resolve, reject) => {
       stream.write(chunk, (error) => {
         if (error === null || error === undefined) resolve();
-        else reject(unwritable(stream === this.#stdout ? "stdout" : "stderr", error));
+        // A reader that has gone ends the program without a word, which is not done here: this promise stays open.
+        else if (!("code" in error) || error.code !== "EPIPE")
+          reject(unwritable(stream === this.#stdout ? "stdout" : "stderr", error));
       });
     });
   }

@@ -14,22 +14,11 @@ export function printableLines(text: string): string {
 /** JSON on one line with all control characters escaped, those above U+007E too. */
 export function terminalJson(value: unknown): string {
   return JSON.stringify(value).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (characters) =>
-    Array.from({ length: characters.length }, (_, i) => `\\u${characters.charCodeAt(i).toString(16).padStart(4, "0")}`).join(
-      "",
-    ),
+    Array.from(
+      { length: characters.length },
+      (_, i) => `\\u${characters.charCodeAt(i).toString(16).padStart(4, "0")}`,
+    ).join(""),
   );
-}
-
-/** Cells in columns, two spaces between them and in front. */
-export function columns(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
-  }
-  return rows.map((row) => {
-    const cells = row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)));
-    return `  ${cells.join("  ")}`.trimEnd();
-  });
 }
 
 /** Text broken into lines of at most `width` characters, where it has spaces. */

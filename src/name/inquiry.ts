@@ -1,3 +1,4 @@
+import { encodeHex } from "../bytes/hex.js";
 import type { Evidence, Report } from "../chain/evidence.js";
 import type { HeaderChain } from "../chain/header-chain.js";
 import { ask, type Panel, type Seat } from "../chain/union.js";
@@ -10,8 +11,16 @@ import { candidateRecover, candidateRegister, type Frontier, type FrontierSeal }
 
 /** transactions - fetched beside one another. */
 const PARALLEL_FETCHES = 8;
-/** entries - of a beacon's history whose proofs are fetched before it is known that they matter. */
-const PREFETCHED_ENTRIES = 8;
+/** entries - of a beacon's history that are followed before it is known that they matter. */
+const EXPLORED_ENTRIES = 8;
+/** operations - that are followed on one source's word before any of them is proven. */
+const EXPLORED_SPENDS = 256;
+
+/** Whether a source calls an output spent, and whether it was asked before it had named its tip. */
+interface SpendAnswer {
+  readonly spend: Outspend;
+  readonly early: boolean;
+}
 
 const keyOf = (outpoint: Outpoint): string => `${outpoint.txid}:${outpoint.vout}`;
 
@@ -22,7 +31,9 @@ export class Inquiry {
   readonly #evidence: Evidence;
   readonly #beaconScript: Uint8Array;
   readonly #history = new Map<Seat, readonly HistoryEntry[]>();
-  readonly #spends = new Map<string, Map<Seat, Outspend>>();
+  readonly #spends = new Map<string, Map<Seat, SpendAnswer>>();
+  readonly #asked = new Map<string, Promise<Outspend | null>>();
+  readonly #explored = new Set<string>();
   /** Beacon entries that are no REGISTER or RECOVER of this name; their raw bytes say so, so no proof is needed. */
   readonly #foreign = new Set<string>();
   /** Spends of seals that are not mined, or above the best chain's tip. */
@@ -54,35 +65,84 @@ export class Inquiry {
     );
   }
 
-  /** Asks, of every seat given, for the spends of these seals where they are not known. */
-  async askSeals(seats: readonly Seat[], seals: readonly FrontierSeal[]): Promise<void> {
-    await Promise.all(
-      seals.flatMap(({ outpoint, script }) => {
-        const answers = this.#spends.get(keyOf(outpoint)) ?? new Map<Seat, Outspend>();
-        this.#spends.set(keyOf(outpoint), answers);
-        return seats.map(async (seat) => {
-          if (answers.has(seat)) return;
-          const answer = await ask(this.#panel, seat, (source, signal) =>
-            source.outspend(outpoint, script, { signal }),
-          );
-          if (answer !== null) answers.set(seat, answer.value);
-        });
-      }),
-    );
+  /**
+   * Asks, of every seat given, for the spends of these seals where they are not known.
+   *
+   * @param early - whether the sources have not named their tips yet
+   */
+  async askSeals(seats: readonly Seat[], seals: readonly FrontierSeal[], early = false): Promise<void> {
+    await Promise.all(seals.flatMap((seal) => seats.map((seat) => this.#askSpend(seat, seal, early))));
   }
 
-  /** Forgets what was said of seals: it was asked before the block that is read was known. */
-  forgetSeals(): void {
-    this.#spends.clear();
+  async #askSpend(seat: Seat, { outpoint, script }: FrontierSeal, early: boolean): Promise<Outspend | null> {
+    const outpointKey = keyOf(outpoint);
+    const answers = this.#spends.get(outpointKey) ?? new Map<Seat, SpendAnswer>();
+    this.#spends.set(outpointKey, answers);
+    // Servers that look an output up by its script answer for that script alone, so a guess at it is a question apart.
+    const key = `${this.#panel.seats.indexOf(seat)}/${outpointKey}/${encodeHex(script)}`;
+    let asked = this.#asked.get(key);
+    if (asked === undefined) {
+      asked = ask(this.#panel, seat, (source, signal) => source.outspend(outpoint, script, { signal })).then(
+        (answer) => {
+          if (answer === null) this.#asked.delete(key);
+          return answer?.value ?? null;
+        },
+      );
+      this.#asked.set(key, asked);
+    }
+    const spend = await asked;
+    if (spend !== null && !answers.has(seat)) answers.set(seat, { spend, early });
+    return spend;
   }
 
-  /** Lets the first beacon entries travel beside the headers. */
-  prefetch(): void {
+  /** Forgets the absences that were told before the block that is read was known; a spend stays a spend. */
+  forgetEarlyAbsences(): void {
+    this.#asked.clear();
+    for (const answers of this.#spends.values()) {
+      for (const [seat, { spend, early }] of answers) if (early && !spend.spent) answers.delete(seat);
+    }
+  }
+
+  /**
+   * Follows what the beacon's history names before the headers are known, so that it travels beside them: a REGISTER,
+   * its PREORDER, and the spends of its seal from one operation to the next. Nothing is believed before it is proven,
+   * and what fails here is asked again.
+   */
+  explore(): void {
     for (const [seat, entries] of this.#history) {
-      for (const { txid, height } of entries.slice(0, PREFETCHED_ENTRIES)) {
-        if (height !== null) this.#evidence.prefetch({ txid, height, seat });
+      for (const { txid, height } of entries.slice(0, EXPLORED_ENTRIES)) {
+        if (height !== null) this.#exploreEntry({ txid, height, seat }).catch(() => undefined);
       }
     }
+  }
+
+  async #exploreEntry(report: Report): Promise<void> {
+    const { name, network } = this.#in;
+    const { txid, height, seat } = report;
+    this.#prefetch(report);
+    const tx = await this.#evidence.transaction(txid, [seat]);
+    const first = tx?.inputs[0];
+    const seal = tx?.outputs[1];
+    if (tx === null || first === undefined || seal === undefined || !candidateRegister(tx, name, network)) return;
+    this.#prefetch({ txid: first.outpoint.txid, height, seat });
+    await this.#followSpends(seat, { outpoint: { txid, vout: 1 }, script: seal.script });
+  }
+
+  /** One source's word for the spends of a seal, the next seal taken to be its spender's vout 1 under the same script. */
+  async #followSpends(seat: Seat, start: FrontierSeal): Promise<void> {
+    let seal = start;
+    for (let step = 0; step < EXPLORED_SPENDS; step++) {
+      const spend = await this.#askSpend(seat, seal, false);
+      if (spend?.spent !== true || spend.height === null) return;
+      this.#prefetch({ txid: spend.txid, height: spend.height, seat });
+      seal = { outpoint: { txid: spend.txid, vout: 1 }, script: seal.script };
+    }
+  }
+
+  #prefetch(report: Report): void {
+    if (this.#explored.has(report.txid)) return;
+    this.#explored.add(report.txid);
+    this.#evidence.prefetch(report);
   }
 
   /** V5: beacon entries older than the REGISTER of a live and sealed tenure need not be asked again within a day. */
@@ -106,7 +166,7 @@ export class Inquiry {
     return (
       this.knowsBeacon(seat, frontier) &&
       frontier.seals.every(({ outpoint }) => {
-        const spent = this.#spends.get(keyOf(outpoint))?.get(seat);
+        const spent = this.#spends.get(keyOf(outpoint))?.get(seat)?.spend;
         return spent !== undefined && (!spent.spent || spent.height === null || spent.height > tipHeight);
       })
     );
@@ -116,7 +176,7 @@ export class Inquiry {
   sealReports(chain: HeaderChain): readonly Report[] {
     const reports: Report[] = [];
     for (const answers of this.#spends.values()) {
-      for (const [seat, spent] of answers) {
+      for (const [seat, { spend: spent }] of answers) {
         if (!spent.spent) continue;
         if (spent.height === null || spent.height > chain.tipHeight) this.unmined.add(spent.txid);
         else reports.push({ txid: spent.txid, height: spent.height, seat });
@@ -161,8 +221,8 @@ export class Inquiry {
         }
       }
       for (const { outpoint } of tx.inputs) {
-        for (const [seat, spent] of this.#spends.get(keyOf(outpoint)) ?? []) {
-          if (seat.reach >= entry.height && !spent.spent) seat.withheld = true;
+        for (const [seat, { spend }] of this.#spends.get(keyOf(outpoint)) ?? []) {
+          if (seat.reach >= entry.height && !spend.spent) seat.withheld = true;
         }
       }
     }

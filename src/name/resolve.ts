@@ -1,6 +1,6 @@
 import { Evidence } from "../chain/evidence.js";
 import type { HeaderChain } from "../chain/header-chain.js";
-import { syncHeaders } from "../chain/sync-headers.js";
+import { askTips, syncHeaders } from "../chain/sync-headers.js";
 import { isCoinbase, type Transaction } from "../chain/transaction.js";
 import { createPanel, type Panel, type Seat, verdictOf, witnesses } from "../chain/union.js";
 import { attemptOf, HawserError, isHawserError } from "../errors.js";
@@ -71,13 +71,16 @@ class Resolver {
   async run(): Promise<Resolution> {
     const { chain: before, stored, minConfirmations } = this.#in;
     this.#event("headers", "Asking the chain sources for their tips");
-    const early = this.#askEarly(before, stored);
-    const chain = await syncHeaders(this.#panel, before);
-    await early;
+    const storedSeals = this.#askStoredSeals(before, stored);
+    const tips = await askTips(this.#panel);
+    const [chain] = await Promise.all([
+      syncHeaders(this.#panel, tips, before),
+      storedSeals.then((asked) => (asked ? undefined : this.#exploreBeacon())),
+    ]);
     const height = chain.tipHeight - minConfirmations + 1;
     // An absence that was asked for beside the tip speaks of E only if E was already mined when it was asked.
     const wasKnown = height <= before.tipHeight && before.hashAt(height) === chain.hashAt(height);
-    if (!wasKnown) this.#inquiry.forgetSeals();
+    if (!wasKnown) this.#inquiry.forgetEarlyAbsences();
 
     this.#restore(chain, stored);
     this.#event("name", `Following the operations of ${this.#in.name}`);
@@ -95,17 +98,18 @@ class Resolver {
     }
   }
 
-  /** What can be asked before the headers are known: the seals' spends for a stored name, else the beacon's history. */
-  async #askEarly(before: HeaderChain, stored: StoredName): Promise<void> {
-    const { seats } = this.#panel;
+  /** For a stored name the spends of its seals are asked beside the tips. Whether there was anything to ask. */
+  async #askStoredSeals(before: HeaderChain, stored: StoredName): Promise<boolean> {
     const input = threadOfStored({ ...this.#in, chain: before, stored });
     const seals = input === null ? [] : findFrontier(input, before.tipHeight).seals;
-    if (seals.length > 0) {
-      await this.#inquiry.askSeals(seats, seals);
-      return;
-    }
-    await this.#inquiry.askBeacon(seats, null);
-    this.#inquiry.prefetch();
+    await this.#inquiry.askSeals(this.#panel.seats, seals, true);
+    return seals.length > 0;
+  }
+
+  /** For any other name the beacon is asked beside the headers, by sources that have named their tips. */
+  async #exploreBeacon(): Promise<void> {
+    await this.#inquiry.askBeacon(this.#panel.seats, null);
+    this.#inquiry.explore();
   }
 
   #thread(): ThreadInput {

@@ -1,5 +1,5 @@
 import { throwIfAborted } from "../deadline.js";
-import { type Attempt, type HawserError, isHawserError } from "../errors.js";
+import { type Attempt, isHawserError } from "../errors.js";
 import { attemptOfAnything, type FetchOptions, fetchOne } from "./fetch.js";
 import type { Replica } from "./replicas.js";
 

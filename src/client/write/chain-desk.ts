@@ -1,6 +1,6 @@
 import { equalBytes } from "../../bytes/bytes.js";
 import { Evidence } from "../../chain/evidence.js";
-import { syncHeaders } from "../../chain/sync-headers.js";
+import { askTips, syncHeaders } from "../../chain/sync-headers.js";
 import { isCoinbase, type Transaction } from "../../chain/transaction.js";
 import { ask, createPanel, type Panel } from "../../chain/union.js";
 import { type Attempt, attemptOf, HawserError } from "../../errors.js";
@@ -109,7 +109,7 @@ export class ChainDesk {
    */
   async place(txid: string, nearHeight: number, signal?: AbortSignal): Promise<{ place: Place; tipHeight: number }> {
     const panel = this.#panel(signal);
-    const chain = await syncHeaders(panel, await this.#core.chain());
+    const chain = await syncHeaders(panel, await askTips(panel), await this.#core.chain());
     const seats = panel.seats.filter((seat) => seat.chain !== null);
     if (seats.length === 0) throw unavailable("No chain source answers.", panel);
     await this.#core.adopt(chain);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -70,6 +70,18 @@ describe("lmdbCache", () => {
     const seen = (await Promise.all(workers.map(({ lines }) => collect(lines)))).flat().map(Number);
     expect([...seen].sort((a, b) => a - b)).toEqual(Array.from({ length: 600 }, (_, index) => index + 1));
     expect(await count("floor")).toBe(600);
+  });
+
+  it("M7: shows at once what another process has written", async () => {
+    const cache = lmdbCache(directory);
+    expect(await cache.get("floor")).toBeNull();
+    expect(await cache.keys("")).toEqual([]);
+    // No turn of the event loop passes between these reads.
+    spawnSync(process.execPath, ["--import", "tsx", worker, directory, "count", "floor", "1"]);
+    expect(await cache.get("floor")).not.toBeNull();
+    spawnSync(process.execPath, ["--import", "tsx", worker, directory, "count", "floor2", "1"]);
+    expect(await cache.keys("")).toEqual(["floor", "floor2"]);
+    await cache.close();
   });
 
   it("M7: keeps every acknowledged update of a process that is killed", async () => {

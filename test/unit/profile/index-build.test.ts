@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { contentKeyKind } from "../../../src/profile/entry.js";
 import type { IndexNode } from "../../../src/profile/index-node.js";
 import { emitSubtree, emitTo, type IndexItem, rootOf, shapeItems } from "../../../src/profile/index-shape.js";
-import { buildIndex, listEntries } from "../../../src/profile/index-tree.js";
+import { buildIndex, changeIndex, emptyIndex, getEntry, listEntries } from "../../../src/profile/index-tree.js";
 import { caught, contentEntry, NodeStore, rejected, routeEntries, routeEntry } from "./fixtures.js";
 
 describe("P3: buildIndex", () => {
@@ -16,6 +16,20 @@ describe("P3: buildIndex", () => {
     }
     expect(await buildIndex(backwards(), other.write)).toEqual(root);
     expect([...other.nodes.keys()].sort()).toEqual([...store.nodes.keys()].sort());
+  });
+
+  it("makes the tree that changes lead to, also where leaves lie three levels down", async () => {
+    const entries = routeEntries(12_000);
+    const store = new NodeStore();
+    const root = await buildIndex(entries, store.write);
+    const changes = entries.map((entry) => ({ key: entry.key, entry }));
+    const changed = await changeIndex(emptyIndex, changes, new NodeStore().load);
+    expect(root).toEqual(changed.root);
+    expect([...store.nodes.keys()].sort()).toEqual([...changed.written.keys()].sort());
+    const depths = await Promise.all(
+      entries.slice(0, 300).map(async ({ key }) => (await getEntry(root, key, store.load)).hashes.length),
+    );
+    expect(new Set(depths)).toEqual(new Set([2, 3]));
   });
 
   it("writes children before their parents and every node under its hash", async () => {

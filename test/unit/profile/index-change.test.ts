@@ -102,6 +102,25 @@ describe("changeIndex", () => {
     }
   });
 
+  it("reads a few siblings and no more for a removal that merges nothing", async () => {
+    const entries = routeEntries(3_000);
+    const { store, root } = await built(entries);
+    const changed = await changeIndex(root, entries.slice(0, 1).map(remove), store.load);
+    // Two nodes on the path, then leaves of about 12 entries until there are more than 32.
+    expect(store.loaded.length).toBeGreaterThan(2);
+    expect(store.loaded.length).toBeLessThanOrEqual(8);
+    expect(changed.written.size).toBe(2);
+    expect(changed.dropped).toHaveLength(2);
+    await expectSameAsBuilt(store, changed, entries.slice(1));
+  });
+
+  it("merges nothing when a child stays too large for a leaf", async () => {
+    const entries = routeEntries(3_000);
+    const { store, root } = await built(entries);
+    const changed = await changeIndex(root, entries.slice(0, 100).map(remove), store.load);
+    await expectSameAsBuilt(store, changed, entries.slice(100));
+  });
+
   it("a leaf that is left alone below its parent moves up and is neither written nor dropped", async () => {
     const entries = routeEntries(1_000);
     const { store, root } = await built(entries);

@@ -19,7 +19,9 @@ export function serves(label: string, bytes: Uint8Array | null): StorageReader {
 
 /** A reader that fails. */
 export function fails(label: string, error: unknown = new Error("boom")): StorageReader {
-  return readerThat(label, () => Promise.reject(error));
+  return readerThat(label, async () => {
+    throw error;
+  });
 }
 
 /** A reader that never answers and ignores its signal. */

@@ -1,13 +1,26 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
 import { diskStorage } from "../../../src/storage/disk.js";
+import { takeDiskLock } from "../../../src/storage/disk-lock.js";
 import { diskName } from "../../../src/storage/disk-name.js";
 import { OBJECT_PATH, RECORD_PATH } from "./contract.js";
 import { expectCode } from "./expect-code.js";
@@ -131,7 +144,8 @@ describe("diskStorage", () => {
     await expectCode("STORAGE_REFUSED", () => storage.read(RECORD_PATH, record));
     await expectCode("STORAGE_REFUSED", () => storage.write(RECORD_PATH, utf8("x"), { kind: "record" }));
     execFileSync("mkfifo", [join(root, "records/regtest/alice/pipe@5.json")]);
-    await expectCode("STORAGE_REFUSED", () => storage.read("records/regtest/alice/pipe@5.json", record));
+    const error = await expectCode("STORAGE_REFUSED", () => storage.read("records/regtest/alice/pipe@5.json", record));
+    expect(error.details.reason).toBe("not a regular file");
     // A file where a folder should be holds nothing.
     await writeFile(join(root, "objects"), "");
     expect(await storage.read(OBJECT_PATH, { kind: "object", maxBytes: 10 })).toBeNull();
@@ -171,6 +185,39 @@ describe("diskStorage", () => {
       }),
     );
     expect([...seen].sort((a, b) => a - b)).toEqual(Array.from({ length: 75 }, (_, index) => index + 1));
+    expect(await files()).toEqual([RECORD_PATH]);
+  });
+
+  it("syncs the new file before it takes the place of the old one, and the directory after", async () => {
+    const storage = diskStorage(root);
+    await storage.write(RECORD_PATH, utf8("one"), { kind: "record" });
+    const probe = await open(root, "r");
+    const prototype = Object.getPrototypeOf(probe) as typeof probe;
+    await probe.close();
+    const order: string[] = [];
+    const sync = vi.spyOn(prototype, "sync").mockImplementation(async function (this: FileHandle) {
+      const isFile = (await this.stat()).isFile();
+      order.push(`${isFile ? "file" : "directory"} ${await readFile(join(root, RECORD_PATH), "utf8")}`);
+    });
+    await storage.write(RECORD_PATH, utf8("two"), { kind: "record" });
+    expect(order).toEqual(["file one", "directory two"]);
+    sync.mockRestore();
+  });
+
+  it("clears the temporary file of a writer that died", async () => {
+    const storage = diskStorage(root);
+    await storage.write(RECORD_PATH, utf8("one"), { kind: "record" });
+    const locks = join(root, "@locks");
+    const lock = await takeDiskLock(locks, RECORD_PATH, { timeoutMs: 0, pause: async () => undefined, nowMs: () => 0 });
+    if ("heldBy" in lock) expect.fail(lock.heldBy);
+    const [file = ""] = await readdir(locks);
+    const parts = file.split(".");
+    parts[2] = String(spawnSync(process.execPath, ["-e", ""]).pid);
+    await rename(join(locks, file), join(locks, parts.join(".")));
+    const left = join("records/regtest/alice", `@${lock.token}.tmp`);
+    await writeFile(join(root, left), "half a rec");
+    expect(await files()).toContain(left);
+    expect(await storage.write(RECORD_PATH, utf8("two"), { kind: "record" })).toBe("stored");
     expect(await files()).toEqual([RECORD_PATH]);
   });
 

@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { hash256 } from "../dist/crypto/hash.js";
+import { HeaderChain } from "../dist/chain/header-chain.js";
+import { getNetwork } from "../dist/chain/network.js";
+import { workOfBits } from "../dist/chain/header.js";
+import { medianPair, ms, table } from "./report.mjs";
+
+// Real headers 1 to 1,111 where the independent vectors lie beside the checkout, else a regtest chain made here.
+const nowMs = Date.now();
+const cases = [];
+try {
+  const bytes = readFileSync(fileURLToPath(new URL("../../shared/vectors/headers/mainnet_headers_from_1.bin", import.meta.url)));
+  const mainnet = getNetwork("mainnet");
+  const network = {
+    ...mainnet,
+    minimumWork: 0n,
+    protocolStart: 0,
+    checkpoint: { height: 0, hash: mainnet.genesisHash, chainWork: workOfBits(0x1d00ffff), nextBits: 0x1d00ffff, weakStart: false, header: null },
+  };
+  cases.push(["mainnet rules, real headers", network, new Uint8Array(bytes)]);
+} catch {
+  console.log("The independent vectors are not beside this checkout: real headers are left out.");
+}
+cases.push(["regtest rules, made here", getNetwork("regtest"), mineRegtest(20_000)]);
+
+const rows = [];
+for (const [name, network, headers] of cases) {
+  const count = headers.length / 80;
+  const repeat = Math.ceil(20_000 / count);
+  const [bare, ours] = await medianPair(
+    9,
+    () => {
+      for (let r = 0; r < repeat; r++) for (let i = 0; i < count; i++) hash256(headers.subarray(80 * i, 80 * i + 80));
+    },
+    () => {
+      for (let r = 0; r < repeat; r++) {
+        const { accepted } = HeaderChain.fromCheckpoint(network).extend(network.checkpoint.height + 1, headers, nowMs);
+        if (accepted !== count) throw new Error(`accepted ${accepted} of ${count}`);
+      }
+    },
+  );
+  const rate = (seconds) => Math.round((count * repeat) / seconds).toLocaleString("en");
+  rows.push([name, rate(bare), rate(ours), `${((ours / bare) * 100).toFixed(0)} %`, ms(ours)]);
+}
+table(
+  "Verifying headers (budget: 150,000 headers/s)",
+  ["chain", "bare double SHA-256 /s", "verified /s", "time over bare", "per 20,000"],
+  rows,
+);
+
+function mineRegtest(count) {
+  const genesis = getNetwork("regtest").checkpoint.header;
+  const out = new Uint8Array(80 * count);
+  let previous = hash256(Uint8Array.from(Buffer.from(genesis, "hex")));
+  for (let i = 0; i < count; i++) {
+    const header = out.subarray(80 * i, 80 * i + 80);
+    const view = new DataView(header.buffer, header.byteOffset, 80);
+    view.setInt32(0, 0x20000000, true);
+    header.set(previous, 4);
+    view.setUint32(36, i, true);
+    view.setUint32(68, 1_600_000_000 + i, true);
+    view.setUint32(72, 0x207fffff, true);
+    for (let nonce = 0; ; nonce++) {
+      view.setUint32(76, nonce, true);
+      previous = hash256(header);
+      if (previous[31] < 0x7f) break;
+    }
+  }
+  return out;
+}

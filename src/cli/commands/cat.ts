@@ -1,0 +1,31 @@
+import { encodeBase64 } from "../../bytes/base64.js";
+import type { Invocation } from "../command.js";
+import { deliver } from "../deliver.js";
+import { withReader } from "../reading.js";
+import { asOfLine, notFoundLine, sourceRows } from "../verdicts.js";
+
+/** `hawser cat NAME KEY`. */
+export async function run(invocation: Invocation): Promise<number> {
+  const { args, output } = invocation;
+  const [name, key] = [args.argument("NAME"), args.argument("KEY")];
+  return withReader(invocation, async ({ reader, options }) => {
+    const result = await reader.getImmutable(name, key, options);
+    if (!result.found) {
+      await output.note(notFoundLine(key, name, result));
+      if (output.json) await output.document(result);
+      return 1;
+    }
+    const { data, content, asOf, attempts } = result;
+    const out = await deliver(invocation, data);
+    if (output.json) {
+      await output.document({ ...result, data: undefined, ...(out === null ? { data: encodeBase64(data) } : { out }) });
+      return 0;
+    }
+    const labels = [content.name, content.type].filter((label) => label !== null).join(", ");
+    await output.note(
+      `${key} of ${name}: ${data.length} bytes${labels === "" ? "" : ` (${labels})`}, ${asOfLine(asOf)}`,
+    );
+    await output.notes([...attempts.map(({ label, code, message }) => [label, code, message]), ...sourceRows(asOf)]);
+    return 0;
+  });
+}

@@ -1,0 +1,100 @@
+import { lmdbCache } from "../cache/lmdb.js";
+import { memoryCache } from "../cache/memory.js";
+import { esplora } from "../chain/sources/esplora.js";
+import type { ReadOptions } from "../client/reader.js";
+import { HawserError, isHawserError } from "../errors.js";
+import { createReader, type Reader } from "../index.js";
+import type { Cache, StorageProvider } from "../ports.js";
+import { diskStorage } from "../storage/disk.js";
+import { http } from "../storage/http.js";
+import type { Invocation } from "./command.js";
+import { directoryOf, loadSettings, type Settings } from "./config.js";
+import type { StoreSetting } from "./config-file.js";
+
+/** A reader as flags, environment and configuration describe it. */
+export interface Reading {
+  readonly settings: Settings;
+  readonly reader: Reader;
+  /** Every store, those that are only read included. */
+  readonly stores: readonly ConfiguredStore[];
+  /** Options of every read. */
+  readonly options: ReadOptions;
+}
+
+/** A store with its setting. */
+export interface ConfiguredStore {
+  readonly setting: StoreSetting;
+  readonly provider: StorageProvider;
+}
+
+/**
+ * Runs with a reader, whose cache is closed afterwards.
+ *
+ * @throws INPUT_CONFIG_INVALID, INPUT_INVALID, INPUT_URL_INVALID, and what `run` throws
+ */
+export async function withReader<T>(
+  { args, environment, output, signal }: Invocation,
+  run: (reading: Reading) => Promise<T>,
+): Promise<T> {
+  const settings = await loadSettings(args, environment);
+  if (settings.sources.length === 0) {
+    throw missingSetting("sources", "no chain source is named", "--source URL (better two), HAWSER_SOURCES");
+  }
+  const stores = settings.stores.map((setting) => ({ setting, provider: createStore(setting) }));
+  const reader = createReader({
+    network: settings.network,
+    sources: settings.sources.map((url) => named("source", url, () => esplora(url))),
+    storage: stores.map(({ provider }) => provider),
+    cache: createCache(settings.cache),
+    minSources: settings.minSources,
+    minConfirmations: settings.minConfirmations,
+    allowHosts: settings.allowHosts,
+  });
+  try {
+    const options = { signal, timeoutMs: settings.timeoutMs, onEvent: output.progress };
+    return await run({ settings, reader, stores, options });
+  } catch (error) {
+    if (stores.length === 0 && isHawserError(error, "PROFILE_UNAVAILABLE")) {
+      output.hint("No store is named to look in: --store URL, HAWSER_STORES or stores in the configuration file.");
+    } else if (isHawserError(error, "CACHE_UNAVAILABLE")) {
+      output.hint(`The cache is ${settings.cache}; --cache DIR takes another, --cache memory: keeps nothing.`);
+    } else if (settings.network === "regtest" && isHawserError(error, "CHAIN_UNAVAILABLE")) {
+      output.hint(`If this is a new regtest chain, name a new --cache: ${settings.cache} may hold another chain.`);
+    }
+    throw error;
+  } finally {
+    output.endProgress();
+    await reader.close();
+  }
+}
+
+/** The error for a setting that a command cannot do without. */
+export function missingSetting(name: string, reason: string, ways: string): HawserError<"INPUT_CONFIG_INVALID"> {
+  const message = `${name}: ${reason}; name one with ${ways} or in the configuration file.`;
+  return new HawserError("INPUT_CONFIG_INVALID", message, { setting: name, reason });
+}
+
+function createCache(place: string): Cache {
+  return place === "memory:" ? memoryCache() : lmdbCache(place);
+}
+
+function createStore(setting: StoreSetting): StorageProvider {
+  const { url, writable, conditional, publicBaseUrl } = setting;
+  const directory = directoryOf(setting);
+  if (directory !== null) return diskStorage(directory, { publicBaseUrl });
+  return named("store", url, () => http(url, { writable, conditional, publicBaseUrl }));
+}
+
+/** Says which of several URLs is the wrong one. The library does not show it, since it may hold a password. */
+function named<T>(what: string, url: string, create: () => T): T {
+  try {
+    return create();
+  } catch (error) {
+    if (!isHawserError(error, "INPUT_URL_INVALID")) throw error;
+    const shown = url.includes("@") ? "(not shown)" : JSON.stringify(url.slice(0, 80));
+    const { reason } = error.details;
+    throw new HawserError("INPUT_URL_INVALID", `The URL of a ${what}, ${shown}, cannot be used: ${reason}.`, {
+      ...error.details,
+    });
+  }
+}

@@ -1,0 +1,57 @@
+import type { SourceVerdict } from "../chain/union.js";
+import type { NotFound } from "../client/results.js";
+import type { ReplicaVerdict } from "../mutable/select.js";
+import type { AsOf } from "../name/resolution.js";
+import type { Cell, Tone } from "./output.js";
+import { count } from "./text.js";
+
+const REPLICA_TONES: Readonly<Record<ReplicaVerdict["verdict"], Tone>> = {
+  fresh: "good",
+  behind: "warn",
+  unverified: "bad",
+  forked: "bad",
+  future: "bad",
+  refused: "warn",
+  unreachable: "warn",
+  absent: "warn",
+};
+const SOURCE_TONES: Readonly<Record<SourceVerdict, Tone>> = {
+  agreed: "good",
+  behind: "warn",
+  withheld: "bad",
+  lied: "bad",
+  "other-chain": "bad",
+  unreachable: "warn",
+};
+
+/** A row for each replica (M8). */
+export function replicaRows(replicas: readonly ReplicaVerdict[]): readonly (readonly Cell[])[] {
+  return replicas.map(({ label, verdict, ver, reason }) => [
+    label,
+    { text: verdict, tone: REPLICA_TONES[verdict] },
+    ver === null ? (reason ?? "") : `version ${ver}`,
+  ]);
+}
+
+/** A row for each chain source (V4, V5). */
+export function sourceRows({ sources }: AsOf): readonly (readonly Cell[])[] {
+  return sources.map(({ label, verdict }) => [label, { text: verdict, tone: SOURCE_TONES[verdict] }]);
+}
+
+/** Which block an answer holds for (V7). */
+export function asOfLine({ height, tipHeight, tipAgeMs, partial, sources }: AsOf): string {
+  const agreed = sources.filter(({ verdict }) => verdict === "agreed").length;
+  const age = tipAgeMs < 120_000 ? `${Math.round(tipAgeMs / 1000)} s` : `${Math.round(tipAgeMs / 60_000)} min`;
+  const by = `${agreed} of ${count(sources.length, "source")} agreed`;
+  return `as of block ${height} (tip ${tipHeight}, ${age} old), ${by}${partial ? ", not all answered" : ""}`;
+}
+
+/** Why there is nothing, on one line. */
+export function notFoundLine(what: string, name: string, { why, name: state, asOf }: NotFound): string {
+  const reasons = {
+    "no-name": `the name is ${state.status}`,
+    "no-profile": "the name has no profile",
+    "not-in-index": "the name's index does not hold it",
+  } as const;
+  return `${what} does not exist: ${reasons[why]} (${name}, ${asOfLine(asOf)})`;
+}
