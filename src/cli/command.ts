@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { unreachable } from "../bytes/guards.js";
+import { HawserError } from "../errors.js";
 import type { Output } from "./output.js";
 import { usageError } from "./usage.js";
 
@@ -138,10 +139,11 @@ function orUsageError<T>(command: Command, parse: () => T): T {
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (!(error instanceof Error) || !code.startsWith("ERR_PARSE_ARGS_")) throw error;
-    const help = `hawser ${command.words.join(" ")} --help`;
     // What Node says after its first sentence speaks of "--", which hardly anybody means.
-    const [got = "a wrong flag"] = error.message.split(/\. |\n/);
-    throw usageError("flags", `those that ${help} lists`, got.replace(/\.$/, ""));
+    const [first = ""] = error.message.split(/\. |\n/);
+    const got = first.replace(/\.$/, "");
+    const expected = `the flags that hawser ${command.words.join(" ")} --help lists`;
+    throw new HawserError("INPUT_INVALID", `${got}: expected ${expected}.`, { argument: "flags", expected, got });
   }
 }
 

@@ -63,8 +63,8 @@ export const commands: readonly Command[] = [
     words: ["name", "show"],
     summary: "Show the state of a name and what each chain source was worth.",
     arguments: [name],
-    flags: readFlags,
-    examples: ["hawser name show alice --json"],
+    flags: [{ name: "profile", value: null, help: "Fetch its profile too" }, ...readFlags],
+    examples: ["hawser name show alice --profile"],
     load: () => import("./commands/name-show.js"),
   },
   {

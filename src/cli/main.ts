@@ -35,8 +35,8 @@ async function main(argv: readonly string[], output: Output): Promise<number> {
       return 0;
     }
     const args = parseArguments(command, rest);
-    const { run } = await command.load();
-    return run({ args, output, environment: process.env, signal: controller.signal });
+    const module = await command.load();
+    return module.run({ args, output, environment: process.env, signal: controller.signal });
   }
   if ("group" in found) {
     if (found.word !== undefined && asksForHelp([found.word])) {
@@ -108,7 +108,7 @@ const output = createOutput(argv);
 listenForSignals();
 for (const stream of [process.stdout, process.stderr]) {
   // Whoever reads us has heard enough, as `hawser list | head` has.
-  stream.on("error", (error) => {
+  stream.on("error", (error: Error) => {
     if ("code" in error && error.code === "EPIPE") process.exit(SIGPIPE_EXIT_CODE);
   });
 }

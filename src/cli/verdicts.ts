@@ -29,12 +29,12 @@ export function replicaRows(replicas: readonly ReplicaVerdict[]): readonly (read
   return replicas.map(({ label, verdict, ver, reason }) => [
     label,
     { text: verdict, tone: REPLICA_TONES[verdict] },
-    ver === null ? (reason ?? "") : `version ${ver}`,
+    ver === null ? abbreviated(reason ?? "") : `version ${ver}`,
   ]);
 }
 
 /** A row for each chain source (V4, V5). */
-export function sourceRows({ sources }: AsOf): readonly (readonly Cell[])[] {
+export function sourceRows({ sources }: Pick<AsOf, "sources">): readonly (readonly Cell[])[] {
   return sources.map(({ label, verdict }) => [label, { text: verdict, tone: SOURCE_TONES[verdict] }]);
 }
 
@@ -54,4 +54,9 @@ export function notFoundLine(what: string, name: string, { why, name: state, asO
     "not-in-index": "the name's index does not hold it",
   } as const;
   return `${what} does not exist: ${reasons[why]} (${name}, ${asOfLine(asOf)})`;
+}
+
+/** Keys and hashes are shown whole with `--json` only. */
+function abbreviated(text: string): string {
+  return text.replace(/\b([0-9a-f]{8})[0-9a-f]{24,}\b/g, "$1...");
 }

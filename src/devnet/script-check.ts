@@ -54,9 +54,8 @@ function checkKeyHash(tx: Transaction, vin: number, coin: Coin, witness: readonl
 
 function decodeSignature(der: Uint8Array): { readonly signature: Uint8Array; readonly hashType: number } | null {
   try {
-    const decoded = scripts.signature.decode(der);
-    // One signature has one encoding (BIP66): what encodes differently was not canonical.
-    return equalBytes(scripts.signature.encode(decoded.signature, decoded.hashType), der) ? decoded : null;
+    // The decoder admits BIP66's one encoding alone.
+    return scripts.signature.decode(der);
   } catch {
     return null;
   }

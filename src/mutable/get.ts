@@ -61,12 +61,18 @@ export async function getRecord(input: GetRecordInput): Promise<GotRecord> {
   throw second.error;
 }
 
+/** The floor rose above what this call fetched. */
+interface Moved {
+  readonly moved: Floor | null;
+  readonly error: unknown;
+}
+
 async function readOnce(
   input: GetRecordInput,
   key: string,
   cached: Floor | null,
   fetched: Promise<readonly ReplicaReply[]>,
-): Promise<GotRecord | { readonly moved: Floor; readonly error: unknown }> {
+): Promise<GotRecord | Moved> {
   const { cache, clock, context, route } = input;
   const replies = await fetched;
   const select = (known: Floor | null): SelectedRecord =>
@@ -77,18 +83,16 @@ async function readOnce(
       floor: floorOf(route, known, input.minVersion),
       nowMs: clock.nowMs(),
     });
-  const selected = select(cached);
+  // M7: replies that were asked for before the cache was read may be older than what another call returned since.
+  const selected = input.replies === fetched ? orMoved(() => select(cached), cached) : select(cached);
+  if ("moved" in selected) return selected;
   const { record } = selected;
   const reached: Floor = { epoch: context.epoch, ver: record.ver, sha256: selected.sha256, sig: record.sig };
   const previous = await raiseFloor(cache, key, reached);
   if (previous !== null && movedMeanwhile(previous, cached) && compareVersion(previous, reached) >= 0) {
-    try {
-      // M5, M9: another call returned something newer, or other data under this version, while this one was waiting.
-      select(previous);
-    } catch (error) {
-      if (isHawserError(error, "RECORD_STALE")) return { moved: previous, error };
-      throw error;
-    }
+    // M5, M9: another call returned something newer, or other data under this version, while this one was waiting.
+    const again = orMoved(() => select(previous), previous);
+    if ("moved" in again) return again;
   }
   return {
     record,
@@ -97,6 +101,15 @@ async function readOnce(
     replicas: selected.replicas,
     floor: raisedFloor(previous, reached),
   };
+}
+
+function orMoved(select: () => SelectedRecord, known: Floor | null): SelectedRecord | Moved {
+  try {
+    return select();
+  } catch (error) {
+    if (isHawserError(error, "RECORD_STALE")) return { moved: known, error };
+    throw error;
+  }
 }
 
 function movedMeanwhile(now: Floor, before: Floor | null): boolean {

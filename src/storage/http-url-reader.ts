@@ -1,6 +1,7 @@
 import { createDial } from "#dial";
 import { HawserError } from "../errors.js";
 import type { StorageReadOptions, UrlReader } from "../ports.js";
+import { urlFault } from "../profile/url.js";
 import { fetchHttp } from "../runtime/http-client.js";
 import { parseWebUrl } from "../runtime/web-url.js";
 import type { Dial } from "./dial.js";
@@ -77,11 +78,10 @@ function assertAllowed(url: URL, shownUrl: string, allowHosts: AllowHosts): void
   if (reason !== null) throw hostRefused(shownUrl, reason);
 }
 
-// U1's bytes, without the ones that WHATWG parsers would read as something else than what is written.
-const READABLE = /^https?:\/\/(?![^/?]*@)[\x21\x24-\x5b\x5d-\x7e]{1,247}$/i;
-
 function parseReadableUrl(url: string): URL | null {
-  return url.length <= 255 && READABLE.test(url) ? parseWebUrl(url) : null;
+  if (urlFault(url, false) !== null) return null;
+  const parsed = parseWebUrl(url);
+  return parsed?.protocol === "https:" || parsed?.protocol === "http:" ? parsed : null;
 }
 
 function invalidUrl(url: string): HawserError<"INPUT_URL_INVALID"> {

@@ -8,6 +8,7 @@ import type {
   WriteCondition,
   WriteOutcome,
 } from "../ports.js";
+import { joinBase } from "../route/layout.js";
 import {
   assertSameOrigin,
   type HttpBase,
@@ -17,7 +18,7 @@ import {
 } from "../runtime/http-base.js";
 import { fetchHttp, type HttpAnswer, statusError } from "../runtime/http-client.js";
 import { httpReadResult } from "./http-read.js";
-import { joinBaseUrl, parseStoragePath, publicUrl } from "./path.js";
+import { parseStoragePath, publicUrl } from "./path.js";
 
 /** Options of {@link http}. */
 export interface HttpStorageOptions {
@@ -141,7 +142,7 @@ class HttpStorage implements StorageProvider {
 
   #urlOf(path: string): URL {
     parseStoragePath(path);
-    return new URL(joinBaseUrl(this.#base.href, path));
+    return new URL(joinBase(this.#base.href, path));
   }
 
   #refusal(path: string, status: number, operation: string): HawserError {

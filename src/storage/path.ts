@@ -1,11 +1,8 @@
 import { invalidArgument } from "../bytes/guards.js";
-
-const OBJECT = /^objects\/([0-9a-f]{2})\/\1[0-9a-f]{62}$/;
-const RECORD =
-  /^records\/(?:mainnet|testnet4|signet|regtest)\/([a-z0-9-]{1,31})\/([a-z0-9._~/-]{1,128})@(\d{1,10})\.json$/;
-const NAME = /^(?!..--)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
-const MAX_EPOCH = 2 ** 32 - 1;
-const MAX_URL_BYTES = 255;
+import { getNetwork } from "../chain/network.js";
+import { isHawserError } from "../errors.js";
+import { limits } from "../limits.js";
+import { joinBase, objectPath, recordPath } from "../route/layout.js";
 
 /**
  * Guards a path of the layout in protocol section 10, and returns its segments. No such path has an empty, `.` or `..`
@@ -14,31 +11,28 @@ const MAX_URL_BYTES = 255;
  * @throws INPUT_INVALID
  */
 export function parseStoragePath(path: string): readonly string[] {
-  if (!OBJECT.test(path) && !isRecordPath(path)) throw invalidArgument("path", "a path of the storage layout", path);
+  if (rebuild(path) !== path) throw invalidArgument("path", "a path of the storage layout", path);
   return path.split("/");
 }
 
-function isRecordPath(path: string): boolean {
-  const match = RECORD.exec(path);
-  if (match === null) return false;
-  const [, name = "", id = "", epoch = ""] = match;
-  return (
-    NAME.test(name) &&
-    // M1: the segments of an id.
-    id.split("/").every((segment) => segment !== "" && !segment.endsWith(".") && !segment.endsWith(".json")) &&
-    String(Number(epoch)) === epoch &&
-    Number(epoch) <= MAX_EPOCH
-  );
+/** The path that the layout gives for what this one names, or null: one path is right if it comes out the same. */
+function rebuild(path: string): string | null {
+  try {
+    const object = /^objects\/[^/]*\/(.*)$/.exec(path);
+    if (object !== null) return objectPath(object[1] ?? "");
+    const record = /^records\/([^/]*)\/([^/]*)\/(.*)@([0-9]+)\.json$/.exec(path);
+    if (record === null) return null;
+    const [, network = "", name = "", id = "", epoch = ""] = record;
+    return recordPath({ network: getNetwork(network).id, name, id, epoch: Number(epoch) });
+  } catch (error) {
+    if (isHawserError(error) && error.outcome === "input") return null;
+    throw error;
+  }
 }
 
-/** Section 10: the base URL, `/` if missing, and the path. Null where U1 would refuse the URL as too long. */
+/** Section 10: the URL of a path under a base. Null without a base, and where U1 would refuse the URL as too long. */
 export function publicUrl(baseUrl: string | null, path: string): string | null {
   if (baseUrl === null) return null;
-  const url = joinBaseUrl(baseUrl, path);
-  return url.length <= MAX_URL_BYTES ? url : null;
-}
-
-/** Section 10: the base URL, `/` if missing, and the path. */
-export function joinBaseUrl(baseUrl: string, path: string): string {
-  return baseUrl.endsWith("/") ? baseUrl + path : `${baseUrl}/${path}`;
+  const url = joinBase(baseUrl, path);
+  return url.length <= limits.urlMaxBytes ? url : null;
 }

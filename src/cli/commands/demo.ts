@@ -11,7 +11,6 @@ import { type RecordAnswer, readFileAnswer, readRecordAnswer, readRefusal } from
 import { type Answer, runHawser } from "../demo/other-process.js";
 import { createPicture } from "../demo/picture.js";
 import { Stage } from "../demo/stage.js";
-import type { Cell } from "../output.js";
 import { replicaRows, sourceRows } from "../verdicts.js";
 
 const NAME = "alice";
@@ -55,7 +54,7 @@ export async function run({ output, signal }: Invocation): Promise<number> {
     await output.styledLine(
       output.tone(
         "bold",
-        `All ${stage.checks} expectations held: what was read was right, and the one thing that could not be was refused.`,
+        `All ${stage.checks} expectations held: whatever was read was proven, and the replay was refused.`,
       ),
     );
     await output.line("Next: hawser devnet runs such a chain for you to try; hawser --help lists the commands.");
@@ -126,6 +125,9 @@ async function publish({
 
 async function readBack({ stage, read, directory }: World, picture: { bytes: Uint8Array; key: string }): Promise<void> {
   await stage.step("Another process reads both, over HTTP alone");
+  await stage.say(
+    "It knows the two sources, store 1 and a cache of its own; the other stores it learns from the routes.",
+  );
   await stage.say("It checks proof of work, Merkle proofs, the name's operations, the index path, signature and hash.");
   const settings = await record(await read("get", NAME, "settings"), stage);
   await stage.expect(settings.text === FIRST, "the record is the one that was put, byte for byte", settings.text);
@@ -205,14 +207,9 @@ async function record(answer: Answer, stage: Stage): Promise<{ readonly text: st
 }
 
 async function show(stage: Stage, devnet: Devnet, { replicas, asOf }: RecordAnswer): Promise<void> {
-  const replicaTable = replicaRows(replicas).map((row): readonly Cell[] => [
-    storeName(devnet, String(row[0])),
-    ...row.slice(1),
-  ]);
-  const sourceTable = sourceRows(asOf).map((row): readonly Cell[] => [
-    sourceName(devnet, String(row[0])),
-    ...row.slice(1),
-  ]);
+  const replicaTable = replicaRows(replicas.map((one) => ({ ...one, label: storeName(devnet, one.label) })));
+  const named = asOf.sources.map((one) => ({ ...one, label: sourceName(devnet, one.label) }));
+  const sourceTable = sourceRows({ sources: named });
   await stage.table([...replicaTable, ...sourceTable]);
 }
 

@@ -20,7 +20,7 @@ export async function run({ args, environment, output }: Invocation): Promise<nu
     return 0;
   }
   await output.line(
-    `A key for ${network} is in ${path}. Whoever has this file has the name: keep a copy where nobody looks.`,
+    `A key for ${network} is in ${path}. Whoever has this file has its names and coins: keep a safe copy.`,
   );
   await output.table([
     ...addresses.map((address, index) => [index === 0 ? "fund (owns names)" : "or fund", address]),

@@ -1,6 +1,8 @@
-import type { FoundName, NotFound } from "../../client/results.js";
+import type { FoundName, FoundProfile, NotFound } from "../../client/results.js";
 import type { Invocation } from "../command.js";
+import type { Cell } from "../output.js";
 import { withReader } from "../reading.js";
+import { terminalJson } from "../text.js";
 import { asOfLine, notFoundLine, sourceRows } from "../verdicts.js";
 
 /** `hawser name show NAME`. */
@@ -8,14 +10,18 @@ export async function run(invocation: Invocation): Promise<number> {
   const { args, output } = invocation;
   const name = args.argument("NAME");
   return withReader(invocation, async ({ reader, options }) => {
-    const result = await reader.getName(name, options);
+    const result = await (args.isSet("profile") ? reader.getProfile(name, options) : reader.getName(name, options));
     if (output.json) await output.document(result);
     else await describe(invocation, name, result);
     return result.found ? 0 : 1;
   });
 }
 
-async function describe({ output }: Invocation, name: string, result: FoundName | NotFound): Promise<void> {
+async function describe(
+  { output }: Invocation,
+  name: string,
+  result: FoundName | FoundProfile | NotFound,
+): Promise<void> {
   const { name: state, asOf } = result;
   if (result.found) {
     const { status, tenure, ownerScript, profileHash, changesAtHeight, unsealed } = state;
@@ -25,15 +31,23 @@ async function describe({ output }: Invocation, name: string, result: FoundName 
       ["tenure", tenure ?? "none"],
       ["owner script", ownerScript ?? "none"],
       ["profile", profileHash ?? "none"],
+      ...("profile" in result ? profileRows(result) : []),
       ...(changesAtHeight === null ? [] : [["changes at", `block ${changesAtHeight}, unless the owner acts`]]),
       ...(unsealed === null ? [] : [["unsealed by", `${unsealed.txid} in block ${unsealed.height}`]]),
+      ...state.pending.map(({ kind, txid, height }) => [
+        "pending",
+        `${kind ?? "a spend that is no operation"} ${txid} ${height === null ? "in the mempool" : `in block ${height}`}`,
+      ]),
     ]);
-  } else await output.note(notFoundLine("The name", name, result));
-  for (const { kind, txid, height } of state.pending) {
-    await output.table([
-      ["pending", kind ?? "a spend that is no operation", txid, height === null ? "in the mempool" : `block ${height}`],
-    ]);
-  }
-  if (result.found) await output.note(asOfLine(asOf));
+    await output.note(asOfLine(asOf));
+  } else await output.note(notFoundLine(result.why === "no-name" ? "The name" : "The profile", name, result));
   await output.notes(sourceRows(asOf));
+}
+
+function profileRows({ profile }: FoundProfile): readonly (readonly Cell[])[] {
+  return [
+    ["signing key", profile.pubkey ?? "the owner's"],
+    ...profile.storage.map((url, index) => [index === 0 ? "storage" : "", url]),
+    ["about", terminalJson(profile.about)],
+  ];
 }

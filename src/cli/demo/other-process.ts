@@ -22,8 +22,8 @@ const main = fileURLToPath(new URL("../main.js", import.meta.url));
 
 /** Runs `hawser ...words --json` in a process of its own, which shares nothing with this one but the network. */
 export function runHawser({ directory, signal }: OtherProcess, words: readonly string[]): Promise<Answer> {
-  const env: NodeJS.ProcessEnv = { ...process.env, XDG_CONFIG_HOME: directory, XDG_STATE_HOME: directory };
-  for (const name of Object.keys(env)) if (name.startsWith("HAWSER_")) delete env[name];
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("HAWSER_"));
+  const env = { ...Object.fromEntries(inherited), XDG_CONFIG_HOME: directory, XDG_STATE_HOME: directory };
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, ...words, "--json"], {
       env,

@@ -105,7 +105,7 @@ export class PendingOperation implements OperationHandle {
   async #store({ signal, onEvent }: Watch): Promise<void> {
     const { storage, clock } = this.#parts;
     const { objects, required } = this.entry;
-    onEvent?.({ stage: "store", message: `Storing ${objects.length} objects at ${storage.length} providers` });
+    onEvent?.({ stage: "store", message: `Storing objects (${objects.length}) at providers (${storage.length})` });
     for (const bytes of objects) {
       throwIfAborted(signal, "The write");
       const { providers } = await putObject({ bytes, storage, required, clock, signal });

@@ -171,7 +171,10 @@ export class WriterCore {
 
   /** Has the wallet sign what was planned and checks what it returns (W9). @throws WALLET_REFUSED, WALLET_ANSWER_INVALID */
   async sign(planned: readonly PlannedTransaction[], options: WriteOptions): Promise<readonly SignedTransaction[]> {
-    options.onEvent?.({ stage: "sign", message: `Asking the wallet to sign ${planned.length} transactions` });
+    options.onEvent?.({
+      stage: "sign",
+      message: `Asking the wallet to sign ${planned.length === 1 ? "a transaction" : `${planned.length} transactions`}`,
+    });
     const requests = planned.map(({ psbt, inputsToSign, description }) => ({
       psbt,
       inputs: inputsToSign,

@@ -1,10 +1,11 @@
-import { Block, script as scripts } from "bitcoinjs-lib";
+import { Block, script as scripts, Transaction } from "bitcoinjs-lib";
 import { describe, expect, it } from "vitest";
 import { Chain, type ChainBlock } from "../../../src/devnet/chain.js";
 import { Faucet } from "../../../src/devnet/faucet.js";
+import type { KnownTransaction } from "../../../src/devnet/known-transaction.js";
 import { Mempool } from "../../../src/devnet/mempool.js";
 import { createBlock, Miner, minerScript } from "../../../src/devnet/miner.js";
-import { payment, TestKey } from "./wallet.js";
+import { payment, TestKey, txidOf } from "./wallet.js";
 import { START_MS, TestClock, World } from "./world.js";
 
 const key = new TestKey("chain");
@@ -120,8 +121,16 @@ describe("the chain", () => {
     world.mine(1);
     const again = createBlock(world.chain.tip, [known], world.chain.tip.block.timestamp + 1);
     expect(() => world.chain.connect(again)).toThrow(/unspent/);
-    const twice = createBlock(world.chain.tip, [known, known], world.chain.tip.block.timestamp + 1);
+    const other = world.fund(key.p2tr);
+    const spends = [99_000n, 98_000n].map((value): KnownTransaction => {
+      const raw = payment(key, [other], [[key.p2tr, value]]);
+      return { tx: Transaction.fromBuffer(raw), txid: txidOf(raw), raw, spent: [] };
+    });
+    const coins = spends.map((one) => ({ ...one, spent: [{ ...other, height: 104, coinbase: false }] }));
+    const twice = createBlock(world.chain.tip, coins, world.chain.tip.block.timestamp + 1);
     expect(() => world.chain.connect(twice)).toThrow(/unspent/);
+    const once = createBlock(world.chain.tip, coins.slice(1), world.chain.tip.block.timestamp + 1);
+    expect(world.chain.connect(once).transactions).toHaveLength(2);
   });
 });
 

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { address, Block } from "bitcoinjs-lib";
@@ -95,6 +96,18 @@ describe("startDevnet", () => {
     const options = { cwd: root, timeout: 50_000 };
     const { stdout } = await run(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], options);
     expect(stdout.trim()).toBe("INPUT_CONFIG_INVALID 101 broken off");
+  });
+
+  it("does not wait at close for a client that has not finished its request", async () => {
+    const devnet = await startDevnet();
+    const { hostname, port } = new URL(devnet.storeUrls[0] ?? "");
+    const socket = connect(Number(port), hostname);
+    const ended = new Promise((resolve) => socket.on("close", resolve));
+    socket.on("error", () => undefined);
+    socket.write("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
+    await ask(devnet.storeUrls[0]);
+    await devnet.close();
+    await ended;
   });
 
   it("disposes of itself", async () => {

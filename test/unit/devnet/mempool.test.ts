@@ -315,6 +315,8 @@ describe("chains of unconfirmed transactions", () => {
     expect(reason(world, child(24))).toBe(
       `too-long-mempool-chain, too many descendants for tx ${txidOf(parent)} [limit: 25]`,
     );
+    // What a replacement drops no longer counts.
+    expect(reason(world, payment(key, [outputOf(parent, 0)], [[key.p2tr, 8_000n]]))).toBe(ok);
   });
 
   it("mines parents before children, all of them", () => {
@@ -326,6 +328,27 @@ describe("chains of unconfirmed transactions", () => {
     world.mine(1);
     expect(world.chain.tip.transactions.slice(1).map(({ txid }) => txid)).toEqual([first, second, third].map(txidOf));
     expect(world.mempool.entries()).toEqual([]);
+  });
+});
+
+describe("a full block", () => {
+  it("leaves what does not fit, with its children, and takes what still fits", () => {
+    const world = new World();
+    const coins = Array.from({ length: 11 }, () => world.fund(key.p2tr, 1_000_000n));
+    const outputs = Array.from({ length: 2_300 }, () => [key.p2tr, 330n] as const);
+    const heavy = coins.map((coin) => payment(key, [coin], outputs));
+    const small = payment(key, [world.fund(key.p2wpkh)], [[key.p2tr, 99_000n]]);
+    for (const raw of heavy) expect(reason(world, raw)).toBe(ok);
+    const last = heavy[10] ?? new Uint8Array();
+    const parts = [0, 1, 2].map((vout) => outputOf(last, vout));
+    const child = payment(key, parts, [[key.p2tr, 400n]]);
+    for (const raw of [child, small]) expect(reason(world, raw)).toBe(ok);
+    world.mine(1);
+    const mined = world.chain.tip.transactions.slice(1).map(({ txid }) => txid);
+    expect(mined).toEqual([...heavy.slice(0, 10), small].map(txidOf));
+    expect(world.chain.tip.block.weight()).toBeLessThan(4_000_000);
+    world.mine(1);
+    expect(world.chain.tip.transactions.slice(1).map(({ txid }) => txid)).toEqual([last, child].map(txidOf));
   });
 });
 

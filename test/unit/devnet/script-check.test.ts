@@ -94,6 +94,10 @@ describe("P2WPKH", () => {
     expect(withWitness(concatBytes(signature.slice(0, -1), Uint8Array.of(0x04)), publicKey)).toBe(
       failed("Non-canonical DER signature"),
     );
+    // r with a zero in front that it does not need (BIP66): 30 len 02 len r...
+    const [, length = 0, , lengthOfR = 0] = signature;
+    const head = Uint8Array.of(0x30, length + 1, 0x02, lengthOfR + 1, 0x00);
+    expect(withWitness(concatBytes(head, signature.slice(4)), publicKey)).toBe(failed("Non-canonical DER signature"));
     tx.setInputScript(0, Uint8Array.of(0x51));
     expect(check(tx, coins)).toBe(failed("Witness requires empty scriptSig"));
   });

@@ -4,7 +4,7 @@ import { memoryCache } from "../../../src/cache/memory.js";
 import { HawserError } from "../../../src/errors.js";
 import { floorKey } from "../../../src/mutable/floor.js";
 import { raiseFloor, readFloor } from "../../../src/mutable/floor-cache.js";
-import { type GetRecordInput, getRecord } from "../../../src/mutable/get.js";
+import { fetchRecordReplies, type GetRecordInput, getRecord } from "../../../src/mutable/get.js";
 import type { Cache, StorageReader } from "../../../src/ports.js";
 import { ReadBudget } from "../../../src/route/budget.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
@@ -128,6 +128,16 @@ describe("getRecord", () => {
     });
     expect((await getRecord(inputWith([lagging], { cache }))).record.ver).toBe(4);
     expect(asked).toBe(2);
+  });
+
+  it("M7: asks again when the replies were asked for before another read returned something newer", async () => {
+    const cache = memoryCache();
+    const early = inputWith([serves("a", signed(3, "c"))], { cache });
+    const replies = fetchRecordReplies(early);
+    await getRecord(inputWith([serves("b", signed(4, "d"))], { cache }));
+    const later = inputWith([serves("a", signed(4, "d"))], { cache, replies });
+    expect((await getRecord(later)).record.ver).toBe(4);
+    await rejectionOf("RECORD_STALE", getRecord({ ...early, replies }));
   });
 
   it("M7: is stale when the newer one cannot be had any more", async () => {
