@@ -1,9 +1,10 @@
 // Writes docs/errors.md and docs/limits.md from the sources, and the worked values of docs/protocol.md from the built
 // package. test/package/docs.test.ts imports the same functions and fails when a page is out of date.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import ts from "typescript";
+import { buildIfStale } from "./build-if-stale.mjs";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
@@ -318,13 +319,7 @@ async function main() {
   const read = (path) => readFileSync(join(root, path), "utf8");
   writeFileSync(join(root, "docs/errors.md"), renderErrors(read("src/errors.ts"), readSources()));
   writeFileSync(join(root, "docs/limits.md"), renderLimits(read("src/limits.ts")));
-  if (!existsSync(join(root, "dist/index.js"))) {
-    console.error(
-      "docs/errors.md and docs/limits.md are written. For the worked values build the package first: npm run build",
-    );
-    process.exitCode = 1;
-    return;
-  }
+  buildIfStale();
   const library = await loadLibrary((path) => import(pathToFileURL(join(root, "dist", `${path}.js`)).href));
   writeFileSync(
     join(root, "docs/protocol.md"),

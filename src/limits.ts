@@ -41,6 +41,14 @@ export const limits = {
   objectTimeoutMs: 30_000,
   /** ms - one request to a chain source. */
   sourceTimeoutMs: 15_000,
+  /** ms - for which one read waits, in all, for chain sources that others were faster than. */
+  sourceLatenessMs: 20_000,
+  /** ms - for which it waits for such a source in any case. */
+  sourceMinLatenessMs: 2_000,
+  /** ms - after which a transaction or proof is asked of the next source as well. */
+  sourceHedgeMs: 1_500,
+  /** reports - of one source and read that nobody could prove before its further ones are left alone. */
+  sourceMaxLies: 8,
   /** bytes - one answer of a chain source; a block's whole transaction list is never needed. */
   sourceAnswerMaxBytes: 4 * 1024 * 1024,
   /** bytes - a raw transaction: the block weight limit. */

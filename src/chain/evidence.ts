@@ -1,11 +1,13 @@
 import { equalBytes } from "../bytes/bytes.js";
 import type { Verified } from "../crypto/verified.js";
-import { HawserError } from "../errors.js";
+import { HawserError, isHawserError } from "../errors.js";
 import type { InclusionClaim } from "../ports.js";
+import { BlockProofs } from "./block-proofs.js";
 import type { HeaderChain } from "./header-chain.js";
-import { type ProvenTransaction, verifyBlockInclusions } from "./merkle.js";
+import type { ProvenTransaction } from "./merkle.js";
+import { askCoinbase, askInclusion, askTransaction } from "./source-calls.js";
 import { parseTransaction, type Transaction } from "./transaction.js";
-import { ask, type Panel, type Seat, spend } from "./union.js";
+import { dismiss, firstAnswer, type Panel, type Seat, spend } from "./union.js";
 
 /** A transaction that some source reported at a height. */
 export interface Report {
@@ -22,11 +24,17 @@ export interface StoredTransaction {
   readonly branch: readonly Uint8Array[];
 }
 
-interface PlacedTransaction {
-  readonly tx: Transaction;
-  readonly position: number;
-  readonly branch: readonly Uint8Array[];
+/** What is kept so that a later read can prove the same transactions again without asking. */
+export interface StoredEvidence {
+  readonly transactions: readonly StoredTransaction[];
+  /** Coinbase proofs that V2 needed. */
+  readonly coinbases: readonly StoredTransaction[];
+  /** Transactions that vin 0 of others spends (V3). */
+  readonly previous: readonly Uint8Array[];
 }
+
+/** `absent`: the source says that there is none. `unanswered`: it said nothing that can be used (V5). */
+type Silence = "absent" | "unanswered";
 
 /**
  * Everything that the sources reported and that was proven on one chain (V2 to V4). What any one source proves is in,
@@ -34,80 +42,99 @@ interface PlacedTransaction {
  */
 export class Evidence {
   readonly #panel: Panel;
-  readonly #raw = new Map<string, Promise<Transaction | null>>();
-  readonly #claims = new Map<string, Promise<InclusionClaim | null>>();
-  readonly #blocks = new Map<number, Map<string, PlacedTransaction>>();
-  readonly #coinbases = new Map<number, PlacedTransaction>();
-  readonly #proven = new Map<string, Verified<ProvenTransaction>>();
-  readonly #previous = new Map<string, Transaction>();
+  readonly #proofs = new BlockProofs();
+  readonly #known = new Map<string, Transaction>();
+  readonly #fetches = new Map<string, Promise<Transaction | Silence>>();
+  readonly #claims = new Map<string, Promise<InclusionClaim | Silence>>();
 
   constructor(panel: Panel) {
     this.#panel = panel;
   }
 
   get proven(): readonly Verified<ProvenTransaction>[] {
-    return [...this.#proven.values()];
+    return this.#proofs.proven;
   }
 
   /** Transactions whose hash is their txid (V3): proven ones and those fetched for an input's script. */
   get previous(): ReadonlyMap<string, Transaction> {
-    return this.#previous;
+    return this.#known;
   }
 
   isProven(txid: string): boolean {
-    return this.#proven.has(txid);
+    return this.#proofs.get(txid) !== null;
   }
 
-  /** What to keep so that a later read can prove the same transactions again without asking. */
-  stored(): { transactions: StoredTransaction[]; coinbases: StoredTransaction[]; previous: Uint8Array[] } {
-    const transactions = this.proven.map((entry) => ({
-      raw: entry.tx.raw,
-      height: entry.height,
-      position: entry.position,
-      branch: entry.branch,
-    }));
-    const coinbases = [...this.#coinbases].map(([height, { tx, position, branch }]) => {
-      return { raw: tx.raw, height, position, branch };
+  /** What to keep: the proven transactions and what their first inputs spend; nothing of what proved to be foreign. */
+  stored(): StoredEvidence {
+    const transactions = this.proven.map(({ tx: { raw }, height, position, branch }) => {
+      return { raw, height, position, branch };
     });
-    const previous = [...this.#previous.values()].filter((tx) => !this.#proven.has(tx.txid)).map((tx) => tx.raw);
+    const coinbases = [...this.#proofs.coinbases].map(([height, { tx: { raw }, position, branch }]) => {
+      return { raw, height, position, branch };
+    });
+    const spent = new Set(this.proven.flatMap(({ tx }) => tx.inputs[0]?.outpoint.txid ?? []));
+    const previous = [...spent].flatMap((txid) => (this.isProven(txid) ? [] : (this.#known.get(txid)?.raw ?? [])));
     return { transactions, coinbases, previous };
   }
 
-  /** Proves stored transactions again on `chain` (V6); what a reorganisation removed is dropped. */
-  restore(
-    chain: HeaderChain,
-    stored: {
-      readonly transactions: readonly StoredTransaction[];
-      readonly coinbases: readonly StoredTransaction[];
-      readonly previous: readonly Uint8Array[];
-    },
-  ): void {
-    for (const raw of stored.previous) this.#keep(parseTransaction(raw));
+  /**
+   * Proves stored transactions again on `chain` (V6); what a reorganisation removed is dropped, and so is what does not
+   * parse: a damaged cache costs a longer read, never a wrong one.
+   */
+  restore(chain: HeaderChain, stored: StoredEvidence): void {
+    for (const raw of stored.previous) this.#keepStored(raw);
     for (const { raw, height, position, branch } of stored.coinbases) {
-      this.#coinbases.set(height, { tx: parseTransaction(raw), position, branch });
+      const tx = this.#keepStored(raw);
+      if (tx !== null) this.#proofs.addCoinbase(chain, height, { tx, position, branch });
     }
-    const heights = new Set<number>();
     for (const { raw, height, position, branch } of stored.transactions) {
-      const tx = this.#keep(parseTransaction(raw));
-      this.#block(height).set(tx.txid, { tx, position, branch });
-      heights.add(height);
+      const tx = this.#keepStored(raw);
+      if (tx !== null) this.#proofs.add(chain, height, { tx, position, branch });
     }
-    for (const height of heights) this.#verifyBlock(chain, height);
   }
 
   /**
-   * A transaction by its txid from the first source that has it, those given first. Its hash is checked (V3), so it
-   * does not matter who sends it. Null when no source does.
+   * A transaction by its txid from the first of these sources that has it. Its hash is checked (V3), so it does not
+   * matter who sends it. Null when none of them does.
    */
-  transaction(txid: string, first: readonly Seat[]): Promise<Transaction | null> {
-    const known = this.#previous.get(txid);
-    if (known !== undefined) return Promise.resolve(known);
-    let pending = this.#raw.get(txid);
-    if (pending === undefined) {
-      pending = this.#fetchTransaction(txid, first);
-      this.#raw.set(txid, pending);
-    }
-    return pending;
+  async transaction(txid: string, seats: readonly Seat[]): Promise<Transaction | null> {
+    const known = this.#known.get(txid);
+    if (known !== undefined) return known;
+    return firstAnswer(this.#panel, seats, async (seat) => {
+      const fetched = await this.#fetch(seat, txid);
+      return typeof fetched === "string" ? null : fetched;
+    });
+  }
+
+  /** Starts fetching, from the source that reported it alone, what {@link prove} will need. */
+  prefetch({ txid, height, seat }: Report): void {
+    void this.#fetch(seat, txid).catch(() => undefined);
+    void this.#claim(seat, txid, height).catch(() => undefined);
+  }
+
+  /**
+   * Proves a transaction by what those that reported it say. A report that does not prove is dropped and counts against
+   * its source (V4).
+   */
+  async prove(chain: HeaderChain, txid: string, reports: readonly Report[]): Promise<boolean> {
+    if (this.isProven(txid)) return true;
+    const [first] = reports;
+    if (first !== undefined) this.prefetch(first);
+    const tx = await this.transaction(txid, this.#inOrder(reports.map(({ seat }) => seat)));
+    if (tx !== null && (await this.#proveAny(chain, tx, reports))) return true;
+    await Promise.all(reports.map((report) => this.#blame(report)));
+    return false;
+  }
+
+  /** Proves a transaction that nobody reported but that must exist, wherever any source finds it near a height. */
+  async search(chain: HeaderChain, txid: string, nearHeight: number): Promise<boolean> {
+    if (this.isProven(txid)) return true;
+    const { seats } = this.#panel;
+    const [first] = seats;
+    if (first !== undefined) this.prefetch({ txid, height: nearHeight, seat: first });
+    const tx = await this.transaction(txid, seats);
+    const anywhere = seats.map((seat) => ({ txid, height: nearHeight, seat }));
+    return tx !== null && this.#proveAny(chain, tx, anywhere);
   }
 
   /**
@@ -116,166 +143,131 @@ export class Evidence {
    * @returns whether the bytes differ from those that were known
    */
   async refetch(chain: HeaderChain, txid: string, seat: Seat): Promise<boolean> {
-    const known = this.#previous.get(txid);
-    const entry = this.#proven.get(txid);
-    const answer = await ask(this.#panel, seat, (source, signal) => source.transaction(txid, { signal }));
-    const raw = answer?.value;
-    if (known === undefined || entry === undefined || raw === undefined || raw === null) return false;
-    if (!spend(seat, 1, raw.length) || equalBytes(raw, known.raw)) return false;
-    try {
-      const tx = parseTransaction(raw);
-      if (tx.txid !== txid) return false;
-      this.#block(entry.height).set(txid, { tx: this.#keep(tx), position: entry.position, branch: entry.branch });
-      this.#verifyBlock(chain, entry.height);
-      return true;
-    } catch {
-      return false;
+    const entry = this.#proofs.get(txid);
+    const answer = await askTransaction(this.#panel, seat, txid);
+    if (entry === null || answer === null || answer.value === null) return false;
+    if (!spend(seat, 1, answer.value.length) || equalBytes(answer.value, entry.tx.raw)) return false;
+    const tx = parseOrNull(answer.value);
+    if (tx?.txid !== txid) return false;
+    this.#known.set(txid, tx);
+    return this.#proofs.add(chain, entry.height, { tx, position: entry.position, branch: entry.branch }) === "proven";
+  }
+
+  /** What one source sends for a txid; asked once. */
+  #fetch(seat: Seat, txid: string): Promise<Transaction | Silence> {
+    const key = `${this.#panel.seats.indexOf(seat)}/${txid}`;
+    let fetching = this.#fetches.get(key);
+    if (fetching === undefined) {
+      fetching = this.#fetchNow(seat, txid);
+      this.#fetches.set(key, fetching);
     }
+    return fetching;
   }
 
-  async #fetchTransaction(txid: string, first: readonly Seat[]): Promise<Transaction | null> {
-    for (const seat of this.#order(first)) {
-      const answer = await ask(this.#panel, seat, (source, signal) => source.transaction(txid, { signal }));
-      const raw = answer?.value;
-      if (raw === undefined || raw === null || !spend(seat, 1, raw.length)) continue;
-      try {
-        const tx = parseTransaction(raw);
-        // V3: the hash of the bytes is the outpoint's txid, else a source could invent any previous output.
-        if (tx.txid === txid) return this.#keep(tx);
-        seat.failure = new HawserError("CHAIN_TRANSACTION_INVALID", `${seat.label} sent another transaction.`, {
-          reason: `asked for ${txid}, got ${tx.txid}`,
-        });
-      } catch (error) {
-        seat.failure = error as HawserError;
-      }
-      seat.lied = true;
+  async #fetchNow(seat: Seat, txid: string): Promise<Transaction | Silence> {
+    const answer = await askTransaction(this.#panel, seat, txid);
+    if (answer === null) return "unanswered";
+    if (answer.value === null) return "absent";
+    if (!spend(seat, 1, answer.value.length)) return "unanswered";
+    const tx = parseOrNull(answer.value);
+    // V3: the hash of the bytes is the outpoint's txid, else a source could invent any previous output.
+    if (tx?.txid === txid) {
+      // The first copy stays: its witness may be the one that tells the owner's key.
+      const known = this.#known.get(txid) ?? tx;
+      this.#known.set(txid, known);
+      return known;
     }
-    this.#raw.delete(txid);
-    return null;
-  }
-
-  /** Starts fetching what {@link prove} will need, so that it travels beside other answers. */
-  prefetch(report: Report): void {
-    void this.transaction(report.txid, [report.seat]).catch(() => null);
-    void this.#claim(report.seat, report.txid, report.height).catch(() => null);
-  }
-
-  /**
-   * Proves what was reported. A report that does not prove is dropped and counts against its source (V4).
-   *
-   * @returns the txids that are proven now and were not before
-   */
-  async prove(chain: HeaderChain, reports: readonly Report[]): Promise<ReadonlySet<string>> {
-    const byTxid = new Map<string, Report[]>();
-    for (const report of reports) {
-      if (this.#proven.has(report.txid)) continue;
-      byTxid.set(report.txid, [...(byTxid.get(report.txid) ?? []), report]);
-    }
-    await Promise.all(
-      [...byTxid].map(async ([txid, [report]]) => {
-        if (report === undefined) return;
-        await Promise.all([this.transaction(txid, [report.seat]), this.#claim(report.seat, txid, report.height)]);
-      }),
-    );
-    const added = new Set<string>();
-    for (const [txid, reporters] of byTxid) {
-      if (await this.#proveOne(chain, txid, reporters)) added.add(txid);
-      else for (const { seat } of reporters) seat.lied = true;
-    }
-    return added;
-  }
-
-  /** Asks every source where a transaction is, before {@link proveSearched} needs the answers. */
-  async locate(txid: string, nearHeight: number, seats: readonly Seat[]): Promise<void> {
-    await Promise.all(seats.map((seat) => this.#claim(seat, txid, nearHeight)));
-  }
-
-  /** Proves a transaction that nobody reported but that must exist, wherever a source finds it near a height. */
-  async proveSearched(chain: HeaderChain, txid: string, nearHeight: number, seats: readonly Seat[]): Promise<boolean> {
-    if (this.#proven.has(txid)) return true;
-    return this.#proveOne(
-      chain,
-      txid,
-      seats.map((seat) => ({ txid, height: nearHeight, seat })),
-    );
-  }
-
-  async #proveOne(chain: HeaderChain, txid: string, reporters: readonly Report[]): Promise<boolean> {
-    const tx = await this.transaction(
-      txid,
-      reporters.map((report) => report.seat),
-    );
-    if (tx === null) return false;
-    for (const { seat, height } of reporters) {
-      const claim = await this.#claim(seat, txid, height);
-      if (claim === null || chain.headerAt(claim.height) === null) continue;
-      const block = this.#block(claim.height);
-      block.set(txid, { tx, position: claim.position, branch: claim.branch });
-      if (this.#verifyBlock(chain, claim.height).coinbaseWouldHelp) {
-        await this.#fetchCoinbase(claim.height, seat);
-        this.#verifyBlock(chain, claim.height);
-      }
-      if (this.#proven.has(txid)) return true;
-      block.delete(txid);
-    }
-    return false;
-  }
-
-  /** Checks all proofs of a block together, since their depths must agree (V2). */
-  #verifyBlock(chain: HeaderChain, height: number): { coinbaseWouldHelp: boolean } {
-    const block = this.#block(height);
-    for (const txid of block.keys()) this.#proven.delete(txid);
-    const header = chain.headerAt(height);
-    if (header === null) return { coinbaseWouldHelp: false };
-    const result = verifyBlockInclusions({
-      header,
-      height,
-      claims: [...block.values()],
-      coinbase: this.#coinbases.get(height) ?? null,
+    const reason = `asked for ${txid}, got ${tx === null ? "no transaction" : tx.txid}`;
+    seat.failure = new HawserError("CHAIN_TRANSACTION_INVALID", `${seat.label} sent something else: ${reason}.`, {
+      reason,
     });
-    for (const entry of result.proven) this.#proven.set(entry.tx.txid, entry);
-    return result;
+    seat.lies++;
+    return "absent";
   }
 
-  async #fetchCoinbase(height: number, seat: Seat): Promise<void> {
-    if (this.#coinbases.has(height)) return;
-    const id = await ask(this.#panel, seat, (source, signal) => source.coinbaseTxid(height, { signal }));
-    if (id === null) return;
-    const [tx, claim] = await Promise.all([this.transaction(id.value, [seat]), this.#claim(seat, id.value, height)]);
-    if (tx === null || claim === null || claim.height !== height) return;
-    this.#coinbases.set(height, { tx, position: claim.position, branch: claim.branch });
-  }
-
-  #claim(seat: Seat, txid: string, height: number): Promise<InclusionClaim | null> {
+  /** Where one source says that a transaction is; asked once. */
+  #claim(seat: Seat, txid: string, height: number): Promise<InclusionClaim | Silence> {
     const key = `${this.#panel.seats.indexOf(seat)}/${height}/${txid}`;
-    let pending = this.#claims.get(key);
-    if (pending === undefined) {
-      pending = ask(this.#panel, seat, (source, signal) => source.inclusion(txid, height, { signal })).then(
-        (answer) => {
-          const claim = answer?.value ?? null;
-          return claim !== null && spend(seat, 0, 32 * claim.branch.length) ? claim : null;
-        },
-      );
-      this.#claims.set(key, pending);
+    let claiming = this.#claims.get(key);
+    if (claiming === undefined) {
+      claiming = askInclusion(this.#panel, seat, txid, height).then((answer) => {
+        if (answer === null) return "unanswered";
+        if (answer.value === null) return "absent";
+        return spend(seat, 0, 32 * answer.value.branch.length) ? answer.value : "unanswered";
+      });
+      this.#claims.set(key, claiming);
     }
-    return pending;
+    return claiming;
   }
 
-  #order(first: readonly Seat[]): readonly Seat[] {
+  async #proveAny(chain: HeaderChain, tx: Transaction, reports: readonly Report[]): Promise<boolean> {
+    const heights = new Map(reports.map(({ seat, height }) => [seat, height]));
+    const proven = await firstAnswer(this.#panel, [...heights.keys()], async (seat) => {
+      const claim = await this.#claim(seat, tx.txid, heights.get(seat) ?? 0);
+      if (typeof claim === "string") return null;
+      return (await this.#proveClaim(chain, tx, claim, seat)) ? true : null;
+    });
+    return proven === true;
+  }
+
+  async #proveClaim(
+    chain: HeaderChain,
+    tx: Transaction,
+    { height, position, branch }: InclusionClaim,
+    seat: Seat,
+  ): Promise<boolean> {
+    // C11: a copy with a better witness may have come in the meantime.
+    const place = { tx: this.#known.get(tx.txid) ?? tx, position, branch };
+    let outcome = this.#proofs.add(chain, height, place);
+    if (outcome === "open" && (await this.#findCoinbase(chain, height, seat))) {
+      outcome = this.#proofs.add(chain, height, place);
+    }
+    return outcome === "proven";
+  }
+
+  /** V2: any source's coinbase proof will do, since it proves itself. */
+  async #findCoinbase(chain: HeaderChain, height: number, first: Seat): Promise<boolean> {
+    const found = await firstAnswer(this.#panel, this.#inOrder([first]), async (seat) => {
+      const txid = await askCoinbase(this.#panel, seat, height);
+      if (txid === null) return null;
+      const [tx, claim] = await Promise.all([this.#fetch(seat, txid), this.#claim(seat, txid, height)]);
+      if (typeof tx === "string" || typeof claim === "string") return null;
+      const { position, branch } = claim;
+      return this.#proofs.addCoinbase(chain, height, { tx, position, branch }) ? true : null;
+    });
+    return found === true;
+  }
+
+  /** V4: a report that nobody could prove. Where the source failed to answer, it has not answered; else it lied. */
+  async #blame({ seat, txid, height }: Report): Promise<void> {
+    const key = this.#panel.seats.indexOf(seat);
+    const said = [await this.#fetches.get(`${key}/${txid}`), await this.#claims.get(`${key}/${height}/${txid}`)];
+    if (!said.includes("unanswered")) {
+      seat.lies++;
+      return;
+    }
+    const reason = `it does not prove ${txid}, which it reported`;
+    const details = { url: seat.label, reason };
+    const unproven = new HawserError("NETWORK_ANSWER_INVALID", `The answer of ${seat.label} is wrong: ${reason}.`, details);
+    dismiss(seat, seat.failure ?? unproven);
+  }
+
+  #inOrder(first: readonly Seat[]): readonly Seat[] {
     return [...first, ...this.#panel.seats.filter((seat) => !first.includes(seat))];
   }
 
-  #keep(tx: Transaction): Transaction {
-    this.#previous.set(tx.txid, tx);
+  #keepStored(raw: Uint8Array): Transaction | null {
+    const tx = parseOrNull(raw);
+    if (tx !== null) this.#known.set(tx.txid, tx);
     return tx;
   }
+}
 
-  #block(height: number): Map<string, PlacedTransaction> {
-    let block = this.#blocks.get(height);
-    if (block === undefined) {
-      block = new Map();
-      this.#blocks.set(height, block);
-    }
-    return block;
+function parseOrNull(raw: Uint8Array): Transaction | null {
+  try {
+    return parseTransaction(raw);
+  } catch (error) {
+    if (isHawserError(error, "CHAIN_TRANSACTION_INVALID")) return null;
+    throw error;
   }
 }

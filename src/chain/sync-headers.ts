@@ -3,18 +3,27 @@ import { limits } from "../limits.js";
 import type { SourceTip } from "../ports.js";
 import { HEADER_BYTES, parseHeader } from "./header.js";
 import { type HeaderChain, meetsMinimumWork, selectBestChain } from "./header-chain.js";
-import { ask, type Panel, type Seat } from "./union.js";
+import { askHeaders, askTip } from "./source-calls.js";
+import { askEach, type Panel, type Seat } from "./union.js";
 
 /** headers - how far back the first look for a fork point goes; it doubles from there. */
 const FORK_STEP = 16;
+
+/** ms - for which a source waits for the download of another that named the same tip. */
+const SHARED_DOWNLOAD_MS = 5_000;
 
 /** What each source names as its tip, in the order of the seats; null where it gave none. */
 export type Tips = readonly (SourceTip | null)[];
 
 /** Asks every source for its tip. */
 export async function askTips(panel: Panel): Promise<Tips> {
-  const answers = panel.seats.map((seat) => ask(panel, seat, (source, signal) => source.tip({ signal })));
-  return (await Promise.all(answers)).map((answer) => answer?.value ?? null);
+  const tips = new Map<Seat, SourceTip>();
+  await askEach(panel, panel.seats, async (seat) => {
+    const tip = await askTip(panel, seat);
+    if (tip !== null) tips.set(seat, tip);
+    return tip !== null;
+  });
+  return panel.seats.map((seat) => tips.get(seat) ?? null);
 }
 
 /**
@@ -25,30 +34,32 @@ export async function askTips(panel: Panel): Promise<Tips> {
  */
 export async function syncHeaders(panel: Panel, tips: Tips, stored: HeaderChain): Promise<HeaderChain> {
   const completed: HeaderChain[] = [];
+  const tipOf = new Map<Seat, SourceTip>();
+  for (const [i, seat] of panel.seats.entries()) {
+    const tip = tips[i] ?? null;
+    if (tip !== null) tipOf.set(seat, tip);
+  }
   // Sources that name the same tip share one download: headers are bound by their hash, whoever sends them.
   const downloads = new Map<string, Promise<void>>();
-  await Promise.all(
-    panel.seats.map(async (seat, i) => {
-      const tip = tips[i] ?? null;
-      if (tip === null) return;
-      for (;;) {
-        const known = [stored, ...completed].find((chain) => chain.hashAt(tip.height) === tip.hash);
-        if (known !== undefined) {
-          settle(seat, known, tip.height);
-          return;
-        }
-        const running = downloads.get(tip.hash);
-        if (running === undefined) break;
-        await running;
-        if (downloads.get(tip.hash) === running) downloads.delete(tip.hash);
-      }
-      const download = followSource(panel, seat, tip, stored).then((chain) => {
-        if (chain !== null) completed.push(chain);
-      });
-      downloads.set(tip.hash, download);
-      await download;
-    }),
-  );
+  await askEach(panel, [...tipOf.keys()], async (seat) => {
+    const tip = tipOf.get(seat);
+    if (tip === undefined) return false;
+    const isKnown = (): boolean => {
+      const known = [stored, ...completed].find((chain) => chain.hashAt(tip.height) === tip.hash);
+      if (known !== undefined) settle(seat, known, tip.height);
+      return known !== undefined;
+    };
+    const running = downloads.get(tip.hash);
+    // Waited for only so long: a source that names an honest tip must not hold up those that would serve it.
+    if (running !== undefined) await settledWithin(panel, running, SHARED_DOWNLOAD_MS);
+    if (isKnown()) return true;
+    const download = followSource(panel, seat, tip, stored).then((chain) => {
+      if (chain !== null) completed.push(chain);
+    });
+    if (running === undefined) downloads.set(tip.hash, download);
+    await download;
+    return seat.chain !== null;
+  });
   const best = selectBestChain(stored, completed);
   if (!meetsMinimumWork(best)) {
     const details = { work: best.work.toString(16), minimumWork: best.network.minimumWork.toString(16) };
@@ -71,10 +82,9 @@ async function followSource(
     const { chain } = stored.extend(recentStart, tip.recentHeaders, nowMs);
     if (chain.hashAt(tip.height) === tip.hash) return settle(seat, chain, tip.height);
   }
-  const fetchFrom = async (from: number): Promise<Uint8Array | null> => {
+  const fetchFrom = (from: number): Promise<Uint8Array | null> => {
     const count = Math.min(limits.headersPerCall, tip.height - from + 1);
-    const answer = await ask(panel, seat, (source, signal) => source.headers(from, count, { signal }));
-    return answer === null ? null : answer.value.subarray(0, count * HEADER_BYTES);
+    return askHeaders(panel, seat, from, count);
   };
   const first = stored.tipHeight + 1;
   const ahead = first <= tip.height ? await fetchFrom(first) : null;
@@ -96,6 +106,13 @@ async function followSource(
   return settle(seat, chain, start - 1);
 }
 
+/** Waits for a promise, but no longer than `ms`. */
+async function settledWithin({ clock }: Panel, promise: Promise<unknown>, ms: number): Promise<void> {
+  const timer = new AbortController();
+  await Promise.race([promise, clock.delay(ms, timer.signal).catch(() => undefined)]);
+  timer.abort();
+}
+
 function settle(seat: Seat, chain: HeaderChain, reach: number): HeaderChain {
   seat.chain = chain;
   seat.reach = reach;
@@ -113,9 +130,9 @@ async function findForkPoint(panel: Panel, seat: Seat, start: number, stored: He
   let from = start;
   for (let step = FORK_STEP; from > stored.baseHeight; step *= 2) {
     const at = from;
-    const answer = await ask(panel, seat, (source, signal) => source.headers(at, 1, { signal }));
-    if (answer === null) return null;
-    if (linksTo(stored, at, answer.value)) return at;
+    const header = await askHeaders(panel, seat, at, 1);
+    if (header === null) return null;
+    if (linksTo(stored, at, header)) return at;
     if (at === stored.baseHeight + 1) break;
     from = Math.max(stored.baseHeight + 1, at - step);
   }

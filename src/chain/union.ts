@@ -1,4 +1,4 @@
-import { withDeadline } from "../deadline.js";
+import { abortedError, withDeadline } from "../deadline.js";
 import { HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { ChainSource, Clock } from "../ports.js";
@@ -22,9 +22,13 @@ export interface Seat {
   /** Why it has not answered; the last failure stands. */
   failure: HawserError | null;
   withheld: boolean;
-  lied: boolean;
+  /** How often it reported what nobody could prove, or sent other bytes than it was asked for. */
+  lies: number;
+  /** It was too slow or too costly: it is asked no more and has not answered (V5). */
+  gone: boolean;
   transactions: number;
   bytes: number;
+  readonly leaving: AbortController;
 }
 
 /** Where the reads of one resolution go: every source, each call bounded in time, bytes and count. */
@@ -32,6 +36,8 @@ export interface Panel {
   readonly seats: readonly Seat[];
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
+  /** ms - for which this read will still wait for sources that others were faster than. */
+  latenessMs: number;
 }
 
 export function createPanel(sources: readonly ChainSource[], clock: Clock, signal: AbortSignal | undefined): Panel {
@@ -42,11 +48,18 @@ export function createPanel(sources: readonly ChainSource[], clock: Clock, signa
     reach: -1,
     failure: null,
     withheld: false,
-    lied: false,
+    lies: 0,
+    gone: false,
     transactions: 0,
     bytes: 0,
+    leaving: new AbortController(),
   }));
-  return { seats, clock, signal };
+  return { seats, clock, signal, latenessMs: limits.sourceLatenessMs };
+}
+
+/** Ends what is still under way: nothing that a source says any more is of use. */
+export function dissolve(panel: Panel): void {
+  for (const seat of panel.seats) seat.leaving.abort();
 }
 
 /**
@@ -60,23 +73,118 @@ export async function ask<T>(
   seat: Seat,
   run: (source: ChainSource, signal: AbortSignal) => Promise<T>,
 ): Promise<{ readonly value: T } | null> {
-  const { clock, signal } = panel;
+  if (seat.gone) return null;
+  const { clock } = panel;
+  const leaving = seat.leaving.signal;
+  const signal = panel.signal === undefined ? leaving : AbortSignal.any([panel.signal, leaving]);
   try {
     const value = await withDeadline({ clock, timeoutMs: limits.sourceTimeoutMs, signal, what: seat.label }, (inner) =>
       run(seat.source, inner),
     );
     return { value };
   } catch (error) {
-    if (signal?.aborted === true) throw error;
-    seat.failure = isHawserError(error) ? error : unreachableSource(seat, error);
+    if (panel.signal?.aborted === true) throw abortedError(`Asking ${seat.label}`, error);
+    if (leaving.aborted) return null;
+    const failure = isHawserError(error) ? error : unreachableSource(seat, error);
+    // A source that let one call run out of time would let the next ones, too.
+    if (failure.code === "NETWORK_TIMEOUT") dismiss(seat, failure);
+    else seat.failure = failure;
     return null;
   }
+}
+
+/** Asks a source no more: for this read it has not answered (V5). */
+export function dismiss(seat: Seat, failure: HawserError): void {
+  if (seat.gone) return;
+  seat.failure = failure;
+  seat.gone = true;
+  seat.leaving.abort();
 }
 
 function unreachableSource(seat: Seat, cause: unknown): HawserError {
   const reason = cause instanceof Error ? cause.message : "unknown failure";
   const details = { url: seat.label, reason };
   return new HawserError("NETWORK_UNREACHABLE", `${seat.label} gave no answer: ${reason}.`, details, { cause });
+}
+
+/**
+ * Runs the same for several sources at once. Once one is done the others have what is left of the read's patience with
+ * latecomers, and are dismissed when that has passed: hanging sources, however they take turns, cannot hold a read that
+ * others answer.
+ *
+ * @param run - resolves to whether the source answered
+ */
+export async function askEach(
+  panel: Panel,
+  seats: readonly Seat[],
+  run: (seat: Seat) => Promise<boolean>,
+): Promise<void> {
+  const { clock } = panel;
+  const open = new Set(seats.filter((seat) => !seat.gone));
+  if (open.size === 0) return;
+  const timer = new AbortController();
+  let firstAtMs: number | null = null;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const finish = (seat: Seat, answered: boolean): void => {
+        open.delete(seat);
+        if (open.size === 0) resolve();
+        else if (answered && firstAtMs === null) {
+          firstAtMs = clock.nowMs();
+          const patienceMs = Math.max(limits.sourceMinLatenessMs, panel.latenessMs);
+          clock.delay(patienceMs, timer.signal).then(
+            () => {
+              for (const late of open) dismiss(late, tooLate(late, patienceMs));
+              resolve();
+            },
+            () => undefined,
+          );
+        }
+      };
+      for (const seat of [...open]) run(seat).then((answered) => finish(seat, answered), reject);
+    });
+  } finally {
+    timer.abort();
+    if (firstAtMs !== null) panel.latenessMs -= clock.nowMs() - firstAtMs;
+  }
+}
+
+function tooLate({ label }: Seat, timeoutMs: number): HawserError<"NETWORK_TIMEOUT"> {
+  const message = `${label} was still not done ${timeoutMs} ms after another source.`;
+  return new HawserError("NETWORK_TIMEOUT", message, { url: label, timeoutMs });
+}
+
+/**
+ * The first value that an attempt gives; the next source is tried when one gives null, and beside one that hesitates.
+ * Only for values that prove themselves.
+ */
+export function firstAnswer<T>(
+  { clock }: Panel,
+  seats: readonly Seat[],
+  attempt: (seat: Seat) => Promise<T | null>,
+): Promise<T | null> {
+  const queue = seats.filter((seat) => !seat.gone);
+  const timer = new AbortController();
+  return new Promise<T | null>((resolve, reject) => {
+    let running = 0;
+    const next = (): void => {
+      const seat = queue.shift();
+      if (seat === undefined) {
+        if (running === 0) resolve(null);
+        return;
+      }
+      running++;
+      attempt(seat).then((value) => {
+        running--;
+        if (value === null) next();
+        else resolve(value);
+      }, reject);
+      if (queue.length > 0) clock.delay(limits.sourceHedgeMs, timer.signal).then(next, () => undefined);
+    };
+    next();
+  }).finally(() => {
+    timer.abort();
+  });
 }
 
 /**
@@ -88,10 +196,8 @@ export function spend(seat: Seat, transactions: number, bytes: number): boolean 
   seat.bytes += bytes;
   if (seat.transactions <= limits.sourceMaxTransactions && seat.bytes <= limits.sourceMaxBytes) return true;
   const reason = `more than ${limits.sourceMaxTransactions} transactions or ${limits.sourceMaxBytes} bytes for one name`;
-  seat.failure = new HawserError("NETWORK_ANSWER_INVALID", `${seat.label} reported ${reason}.`, {
-    url: seat.label,
-    reason,
-  });
+  const details = { url: seat.label, reason };
+  dismiss(seat, new HawserError("NETWORK_ANSWER_INVALID", `${seat.label} reported ${reason}.`, details));
   return false;
 }
 
@@ -106,7 +212,7 @@ export function verdictOf(seat: Seat, best: HeaderChain, height: number, complet
   const shared = Math.min(seat.reach, height);
   if (seat.chain.hashAt(shared) !== best.hashAt(shared)) return "other-chain";
   if (seat.reach < height) return "behind";
-  if (seat.lied) return "lied";
+  if (seat.lies > 0) return "lied";
   if (seat.withheld) return "withheld";
   return complete ? "agreed" : "unreachable";
 }

@@ -76,7 +76,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     mine: (blocks) => servers.mine(blocks),
     advance: (blocks) => servers.advance(blocks),
     faucet: (to, valueSats) => servers.faucet(to, valueSats),
-    tamper: (what) => servers.tamper(what),
+    tamper: (what) => {
+      servers.tamper(what);
+    },
     submit: (raw) => servers.submit(raw),
     close: () => servers.close(),
     readerOptions,
@@ -86,4 +88,4 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
 }
 
 export type { DevnetOptions, MinePolicy } from "./devnet.js";
-export type { Tamper } from "./tamper.js";
+export type { SourceTamper, StoreTamper, Tamper } from "./tamper.js";

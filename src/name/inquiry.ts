@@ -1,25 +1,39 @@
 import { encodeHex } from "../bytes/hex.js";
 import type { Evidence, Report } from "../chain/evidence.js";
 import type { HeaderChain } from "../chain/header-chain.js";
-import { ask, type Panel, type Seat } from "../chain/union.js";
-import { HawserError } from "../errors.js";
+import { askHistory, askOutspend } from "../chain/source-calls.js";
+import type { Transaction } from "../chain/transaction.js";
+import { askEach, type Panel, type Seat } from "../chain/union.js";
 import { limits } from "../limits.js";
 import type { HistoryEntry, Outpoint, Outspend } from "../ports.js";
+import { exploreBeacon } from "./explore.js";
 import { beaconScript } from "./name.js";
 import type { ResolveInput } from "./resolution.js";
 import { candidateRecover, candidateRegister, type Frontier, type FrontierSeal } from "./thread.js";
 
-/** transactions - fetched beside one another. */
-const PARALLEL_FETCHES = 8;
-/** entries - of a beacon's history that are followed before it is known that they matter. */
-const EXPLORED_ENTRIES = 8;
-/** operations - that are followed on one source's word before any of them is proven. */
-const EXPLORED_SPENDS = 256;
+/** reports - of one source that are looked at beside one another. */
+const PARALLEL_REPORTS = 8;
 
 /** Whether a source calls an output spent, and whether it was asked before it had named its tip. */
 interface SpendAnswer {
   readonly spend: Outspend;
   readonly early: boolean;
+}
+
+/** What the sources say of one seal. */
+interface SealAnswers {
+  readonly outpoint: Outpoint;
+  readonly bySeat: Map<Seat, SpendAnswer>;
+}
+
+/** Something that is reported, by every source that reports it. */
+interface Claimed {
+  readonly key: string;
+  readonly reports: readonly Report[];
+  /** Whether a transaction is what it is reported to be, as far as its own bytes tell. */
+  readonly fits: (tx: Transaction) => boolean;
+  /** Whether bytes that do not fit make the report a lie. */
+  readonly mustFit: boolean;
 }
 
 const keyOf = (outpoint: Outpoint): string => `${outpoint.txid}:${outpoint.vout}`;
@@ -31,13 +45,10 @@ export class Inquiry {
   readonly #evidence: Evidence;
   readonly #beaconScript: Uint8Array;
   readonly #history = new Map<Seat, readonly HistoryEntry[]>();
-  readonly #spends = new Map<string, Map<Seat, SpendAnswer>>();
+  readonly #seals = new Map<string, SealAnswers>();
   readonly #asked = new Map<string, Promise<Outspend | null>>();
-  readonly #explored = new Set<string>();
-  /** Beacon entries that are no REGISTER or RECOVER of this name; their raw bytes say so, so no proof is needed. */
-  readonly #foreign = new Set<string>();
-  /** Spends of seals that are not mined, or above the best chain's tip. */
-  readonly unmined = new Set<string>();
+  /** Whether the stored absence of other beacon entries is about the chain that is read. */
+  #beaconStands = false;
 
   constructor(input: ResolveInput, panel: Panel, evidence: Evidence) {
     this.#in = input;
@@ -46,23 +57,23 @@ export class Inquiry {
     this.#beaconScript = beaconScript(input.name, input.network);
   }
 
+  /**
+   * To be called once the stored evidence is restored: the block that held the REGISTER when the beacon was asked is
+   * still in the chain, and so is all below it.
+   */
+  noteRestored(): void {
+    const { beacon } = this.#in.stored;
+    this.#beaconStands = beacon !== null && this.#evidence.isProven(beacon.register);
+  }
+
   /** Asks, of every seat given, for the beacon's history where it is not known. */
   async askBeacon(seats: readonly Seat[], frontier: Frontier | null): Promise<void> {
-    await Promise.all(
-      seats.map(async (seat) => {
-        if (this.#history.has(seat) || (frontier !== null && this.knowsBeacon(seat, frontier))) return;
-        const answer = await ask(this.#panel, seat, (source, signal) => source.history(this.#beaconScript, { signal }));
-        if (answer === null) return;
-        if (answer.value.length <= limits.historyMaxEntries) {
-          this.#history.set(seat, answer.value);
-          return;
-        }
-        // V5, V8: too long to be looked at is no answer.
-        const reason = `a history of ${answer.value.length} entries`;
-        const details = { url: seat.label, reason };
-        seat.failure = new HawserError("NETWORK_ANSWER_INVALID", `${seat.label} reported ${reason}.`, details);
-      }),
-    );
+    const open = seats.filter((seat) => frontier === null || !this.knowsBeacon(seat, frontier));
+    await askEach(this.#panel, open, async (seat) => {
+      const entries = this.#history.get(seat) ?? (await askHistory(this.#panel, seat, this.#beaconScript));
+      if (entries !== null) this.#history.set(seat, entries);
+      return entries !== null;
+    });
   }
 
   /**
@@ -71,87 +82,48 @@ export class Inquiry {
    * @param early - whether the sources have not named their tips yet
    */
   async askSeals(seats: readonly Seat[], seals: readonly FrontierSeal[], early = false): Promise<void> {
-    await Promise.all(seals.flatMap((seal) => seats.map((seat) => this.#askSpend(seat, seal, early))));
+    await askEach(this.#panel, seats, async (seat) => {
+      const spends = await Promise.all(seals.map((seal) => this.askSpend(seat, seal, early)));
+      return !spends.includes(null);
+    });
   }
 
-  async #askSpend(seat: Seat, { outpoint, script }: FrontierSeal, early: boolean): Promise<Outspend | null> {
-    const outpointKey = keyOf(outpoint);
-    const answers = this.#spends.get(outpointKey) ?? new Map<Seat, SpendAnswer>();
-    this.#spends.set(outpointKey, answers);
+  /** What one source says of one seal; asked once. */
+  async askSpend(seat: Seat, { outpoint, script }: FrontierSeal, early = false): Promise<Outspend | null> {
     // Servers that look an output up by its script answer for that script alone, so a guess at it is a question apart.
-    const key = `${this.#panel.seats.indexOf(seat)}/${outpointKey}/${encodeHex(script)}`;
+    const key = `${this.#panel.seats.indexOf(seat)}/${keyOf(outpoint)}/${encodeHex(script)}`;
     let asked = this.#asked.get(key);
     if (asked === undefined) {
-      asked = ask(this.#panel, seat, (source, signal) => source.outspend(outpoint, script, { signal })).then(
-        (answer) => {
-          if (answer === null) this.#asked.delete(key);
-          return answer?.value ?? null;
-        },
-      );
+      asked = askOutspend(this.#panel, seat, outpoint, script);
       this.#asked.set(key, asked);
     }
     const spend = await asked;
-    if (spend !== null && !answers.has(seat)) answers.set(seat, { spend, early });
+    const { bySeat } = this.#sealAnswers(outpoint);
+    if (spend !== null && !bySeat.has(seat)) bySeat.set(seat, { spend, early });
     return spend;
   }
 
   /** Forgets the absences that were told before the block that is read was known; a spend stays a spend. */
   forgetEarlyAbsences(): void {
     this.#asked.clear();
-    for (const answers of this.#spends.values()) {
-      for (const [seat, { spend, early }] of answers) if (early && !spend.spent) answers.delete(seat);
+    for (const { bySeat } of this.#seals.values()) {
+      for (const [seat, { spend, early }] of bySeat) if (early && !spend.spent) bySeat.delete(seat);
     }
   }
 
-  /**
-   * Follows what the beacon's history names before the headers are known, so that it travels beside them: a REGISTER,
-   * its PREORDER, and the spends of its seal from one operation to the next. Nothing is believed before it is proven,
-   * and what fails here is asked again.
-   */
+  /** Follows what the beacon's history names before the headers are known, so that it travels beside them. */
   explore(): void {
-    for (const [seat, entries] of this.#history) {
-      for (const { txid, height } of entries.slice(0, EXPLORED_ENTRIES)) {
-        if (height !== null) this.#exploreEntry({ txid, height, seat }).catch(() => undefined);
-      }
-    }
-  }
-
-  async #exploreEntry(report: Report): Promise<void> {
     const { name, network } = this.#in;
-    const { txid, height, seat } = report;
-    this.#prefetch(report);
-    const tx = await this.#evidence.transaction(txid, [seat]);
-    const first = tx?.inputs[0];
-    const seal = tx?.outputs[1];
-    if (tx === null || first === undefined || seal === undefined || !candidateRegister(tx, name, network)) return;
-    this.#prefetch({ txid: first.outpoint.txid, height, seat });
-    await this.#followSpends(seat, { outpoint: { txid, vout: 1 }, script: seal.script });
-  }
-
-  /** One source's word for the spends of a seal, the next seal taken to be its spender's vout 1 under the same script. */
-  async #followSpends(seat: Seat, start: FrontierSeal): Promise<void> {
-    let seal = start;
-    for (let step = 0; step < EXPLORED_SPENDS; step++) {
-      const spend = await this.#askSpend(seat, seal, false);
-      if (spend?.spent !== true || spend.height === null) return;
-      this.#prefetch({ txid: spend.txid, height: spend.height, seat });
-      seal = { outpoint: { txid: spend.txid, vout: 1 }, script: seal.script };
+    for (const [seat, entries] of this.#history) {
+      exploreBeacon({ name, network, evidence: this.#evidence, inquiry: this, seat, entries });
     }
-  }
-
-  #prefetch(report: Report): void {
-    if (this.#explored.has(report.txid)) return;
-    this.#explored.add(report.txid);
-    this.#evidence.prefetch(report);
   }
 
   /** V5: beacon entries older than the REGISTER of a live and sealed tenure need not be asked again within a day. */
   knowsBeacon(seat: Seat, frontier: Frontier): boolean {
     if (this.#history.has(seat)) return true;
-    const { beacon } = this.#in.stored;
-    const checkedAtMs = beacon?.checkedAtMs.get(seat.label);
-    if (beacon === null || checkedAtMs === undefined || frontier.ended) return false;
-    if (!this.#evidence.isProven(beacon.register)) return false;
+    const checkedAtMs = this.#in.stored.beacon?.checkedAtMs.get(seat.label);
+    if (!this.#beaconStands || checkedAtMs === undefined || frontier.ended) return false;
     const ageMs = this.#in.clock.nowMs() - checkedAtMs;
     return ageMs >= 0 && ageMs < limits.beaconAbsenceMaxAgeMs;
   }
@@ -166,65 +138,139 @@ export class Inquiry {
     return (
       this.knowsBeacon(seat, frontier) &&
       frontier.seals.every(({ outpoint }) => {
-        const spent = this.#spends.get(keyOf(outpoint))?.get(seat)?.spend;
-        return spent !== undefined && (!spent.spent || spent.height === null || spent.height > tipHeight);
+        const spend = this.#sealAnswers(outpoint).bySeat.get(seat)?.spend;
+        return spend !== undefined && !isMined(spend, tipHeight);
       })
     );
   }
 
-  /** The mined spends of seals that sources report. Above the best chain's tip nothing can be proven yet. */
-  sealReports(chain: HeaderChain): readonly Report[] {
-    const reports: Report[] = [];
-    for (const answers of this.#spends.values()) {
-      for (const [seat, { spend: spent }] of answers) {
-        if (!spent.spent) continue;
-        if (spent.height === null || spent.height > chain.tipHeight) this.unmined.add(spent.txid);
-        else reports.push({ txid: spent.txid, height: spent.height, seat });
+  /**
+   * Proves what the sources reported (V4). Each source's reports are a row of their own, so that one that reports much,
+   * slowly or wrongly holds up nothing but itself.
+   */
+  async prove(chain: HeaderChain): Promise<void> {
+    const running = new Map<string, Promise<void>>();
+    const claims = [...this.#sealClaims(chain), ...this.#beaconClaims(chain)];
+    await askEach(this.#panel, this.#panel.seats, async (seat) => {
+      const own = claims.filter(({ reports }) => reports.some((report) => report.seat === seat));
+      for (let i = 0; i < own.length && seat.lies < limits.sourceMaxLies && !seat.gone; i += PARALLEL_REPORTS) {
+        await Promise.all(
+          own.slice(i, i + PARALLEL_REPORTS).map((claim) => {
+            const proving = running.get(claim.key) ?? this.#proveClaim(chain, claim);
+            running.set(claim.key, proving);
+            return proving;
+          }),
+        );
       }
-    }
-    return reports;
+      return true;
+    });
   }
 
-  /** The beacon's entries that may be a REGISTER or RECOVER of this name, by their raw bytes. */
-  async beaconReports(chain: HeaderChain): Promise<readonly Report[]> {
-    const { name, network } = this.#in;
-    const open: Report[] = [];
-    for (const [seat, entries] of this.#history) {
-      for (const { txid, height } of entries) {
-        if (height === null || height > chain.tipHeight) continue;
-        if (!this.#foreign.has(txid) && !this.#evidence.isProven(txid)) open.push({ txid, height, seat });
-      }
-    }
-    const reports: Report[] = [];
-    for (let i = 0; i < open.length; i += PARALLEL_FETCHES) {
-      await Promise.all(
-        open.slice(i, i + PARALLEL_FETCHES).map(async (report) => {
-          const tx = await this.#evidence.transaction(report.txid, [report.seat]);
-          if (tx !== null && !candidateRegister(tx, name, network) && !candidateRecover(tx, name, network)) {
-            this.#foreign.add(report.txid);
-          } else reports.push(report);
-        }),
+  async #proveClaim(chain: HeaderChain, { reports, fits, mustFit }: Claimed): Promise<void> {
+    const txid = reports[0]?.txid ?? "";
+    const tx = await this.#evidence.transaction(
+      txid,
+      reports.map(({ seat }) => seat),
+    );
+    if (tx === null || fits(tx)) await this.#evidence.prove(chain, txid, reports);
+    else if (mustFit) for (const { seat } of reports) seat.lies++;
+  }
+
+  /** The mined spends of seals that sources report. Above the best chain's tip nothing can be proven yet. */
+  #sealClaims(chain: HeaderChain): readonly Claimed[] {
+    return [...this.#seals.values()].flatMap(({ outpoint, bySeat }) => {
+      const reports = [...bySeat].flatMap(([seat, { spend }]) =>
+        isMined(spend, chain.tipHeight) ? [{ txid: spend.txid, height: spend.height, seat }] : [],
       );
-    }
-    return reports;
+      const fits = (tx: Transaction): boolean => spends(tx, outpoint);
+      return byTxid(reports).map((same) => {
+        return { key: `${keyOf(outpoint)}/${same[0]?.txid ?? ""}`, reports: same, fits, mustFit: true };
+      });
+    });
+  }
+
+  /** The mined entries of the beacon that are not proven yet. Entries for other purposes are nothing, and no lie. */
+  #beaconClaims(chain: HeaderChain): readonly Claimed[] {
+    const { name, network } = this.#in;
+    const reports = [...this.#history].flatMap(([seat, entries]) =>
+      entries.flatMap(({ txid, height }) => {
+        const isOpen = height !== null && height <= chain.tipHeight && !this.#evidence.isProven(txid);
+        return isOpen ? [{ txid, height, seat }] : [];
+      }),
+    );
+    const fits = (tx: Transaction): boolean =>
+      candidateRegister(tx, name, network) || candidateRecover(tx, name, network);
+    return byTxid(reports).map((same) => ({ key: same[0]?.txid ?? "", reports: same, fits, mustFit: false }));
+  }
+
+  /**
+   * Transactions that are said to spend an open seal without being mined in the best chain. Only those whose bytes some
+   * source shows: what is left is still nobody's proof, since signatures are not checked here.
+   */
+  async unminedSpends(frontier: Frontier, tipHeight: number): Promise<readonly Transaction[]> {
+    const found = new Map<string, Transaction>();
+    await Promise.all(
+      frontier.seals.map(async ({ outpoint }) => {
+        const reports = [...this.#sealAnswers(outpoint).bySeat].flatMap(([seat, { spend }]) =>
+          spend.spent && !isMined(spend, tipHeight) ? [{ txid: spend.txid, height: 0, seat }] : [],
+        );
+        for (const same of byTxid(reports)) {
+          const txid = same[0]?.txid ?? "";
+          const tx = await this.#evidence.transaction(
+            txid,
+            same.map(({ seat }) => seat),
+          );
+          if (tx !== null && spends(tx, outpoint)) found.set(txid, tx);
+        }
+      }),
+    );
+    return [...found.values()];
   }
 
   /** Marks the sources that left out what another one proved at a height that both reach. */
   judgeOmissions(height: number): void {
     const { name, network } = this.#in;
-    for (const entry of this.#evidence.proven) {
-      if (entry.height > height) continue;
-      const { tx } = entry;
+    for (const { tx, height: minedAt } of this.#evidence.proven) {
+      if (minedAt > height) continue;
       if (candidateRegister(tx, name, network) || candidateRecover(tx, name, network)) {
         for (const [seat, entries] of this.#history) {
-          if (seat.reach >= entry.height && !entries.some(({ txid }) => txid === tx.txid)) seat.withheld = true;
+          if (seat.reach >= minedAt && !entries.some(({ txid }) => txid === tx.txid)) seat.withheld = true;
         }
       }
       for (const { outpoint } of tx.inputs) {
-        for (const [seat, { spend }] of this.#spends.get(keyOf(outpoint)) ?? []) {
-          if (seat.reach >= entry.height && !spend.spent) seat.withheld = true;
+        for (const [seat, { spend }] of this.#seals.get(keyOf(outpoint))?.bySeat ?? []) {
+          if (seat.reach >= minedAt && !isMined(spend, height)) seat.withheld = true;
         }
       }
     }
   }
+
+  #sealAnswers(outpoint: Outpoint): SealAnswers {
+    const key = keyOf(outpoint);
+    const answers = this.#seals.get(key) ?? { outpoint, bySeat: new Map<Seat, SpendAnswer>() };
+    this.#seals.set(key, answers);
+    return answers;
+  }
+}
+
+function isMined(
+  spend: Outspend,
+  tipHeight: number,
+): spend is { readonly spent: true; readonly txid: string; readonly height: number } {
+  return spend.spent && spend.height !== null && spend.height <= tipHeight;
+}
+
+function spends(tx: Transaction, { txid, vout }: Outpoint): boolean {
+  return tx.inputs.some(({ outpoint }) => outpoint.txid === txid && outpoint.vout === vout);
+}
+
+/** Reports of one transaction together. */
+function byTxid(reports: readonly Report[]): readonly (readonly Report[])[] {
+  const groups = new Map<string, Report[]>();
+  for (const report of reports) {
+    const group = groups.get(report.txid);
+    if (group === undefined) groups.set(report.txid, [report]);
+    else group.push(report);
+  }
+  return [...groups.values()];
 }

@@ -1,13 +1,5 @@
 import { equalBytes, utf8 } from "../bytes/bytes.js";
-import {
-  canonicalJson,
-  encodeJson,
-  isJsonObject,
-  isWellFormed,
-  type Json,
-  type JsonObject,
-  parseJson,
-} from "../bytes/json.js";
+import { canonicalJson, encodeJson, isJsonObject, type Json, type JsonObject, parseJson } from "../bytes/json.js";
 import { HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import { type IndexNode, nodeToJson, readNode } from "./index-node.js";
@@ -109,12 +101,13 @@ function readAbout(json: Json | undefined, fail: Fail): JsonObject {
   return json;
 }
 
-/** P5: what `about` may hold. `level` is 1 for `about` itself. Also stops at the cycles that a caller's object may have. */
+/**
+ * P5: what `about` may hold; the JSON reader refuses lone surrogates. `level` is 1 for `about` itself. Also stops at the
+ * cycles that a caller's object may have.
+ */
 function checkAbout(value: unknown, level: number, fail: Fail): void {
-  if (value === null || typeof value === "boolean") return;
-  if (typeof value === "string") {
-    if (!isWellFormed(value)) throw fail("about has a string with a lone surrogate");
-  } else if (typeof value === "number") {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return;
+  if (typeof value === "number") {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw fail("about has a number that is no safe integer");
   } else if (typeof value === "object" && isPlain(value)) {
     if (level > limits.aboutMaxDepth) throw fail(`about is nested deeper than ${limits.aboutMaxDepth}`);
@@ -123,10 +116,7 @@ function checkAbout(value: unknown, level: number, fail: Fail): void {
       for (const item of Array.from(value as unknown[])) checkAbout(item, level + 1, fail);
       return;
     }
-    for (const [member, item] of Object.entries(value)) {
-      if (!isWellFormed(member)) throw fail("about has a member name with a lone surrogate");
-      checkAbout(item, level + 1, fail);
-    }
+    for (const item of Object.values(value)) checkAbout(item, level + 1, fail);
   } else {
     throw fail(`about has a value that JSON does not know (${typeof value})`);
   }

@@ -15,6 +15,9 @@ import { context, routeWith, writer } from "../unit/mutable/world.js";
 import { wrapped } from "../unit/route/places.js";
 import { numRuns } from "./runs.js";
 
+/** Each run checks several signatures. */
+const timeoutMs = 60_000 + numRuns * 500;
+
 const DATA = ["a", "b", "c"] as const;
 
 /** One step of a history: puts that run at once. */
@@ -52,15 +55,19 @@ function notingSigner(signed: Set<string>): Signer {
 }
 
 function unsteady(provider: StorageProvider, { failure, delayTurns }: Put): StorageProvider {
-  return wrapped(provider, {
-    write: async (path, body, options) => {
-      for (let i = 0; i < delayTurns; i++) await settle();
-      if (failure === "before") throw new Error("503");
-      const outcome = await provider.write(path, body, options);
-      if (failure === "after") throw new Error("connection reset");
-      return outcome;
+  return wrapped(
+    provider,
+    {
+      write: async (path, body, options) => {
+        for (let i = 0; i < delayTurns; i++) await settle();
+        if (failure === "before") throw new Error("503");
+        const outcome = await provider.write(path, body, options);
+        if (failure === "after") throw new Error("connection reset");
+        return outcome;
+      },
     },
-  });
+    timeoutMs,
+  );
 }
 
 /** The versions under which each data was signed. */
@@ -74,89 +81,97 @@ function versionsOf(signed: ReadonlySet<string>): ReadonlyMap<number, readonly s
 }
 
 describe("W5: writers that share a cache", () => {
-  it("never sign two data under one version, and never leave a floor that no provider holds", async () => {
-    await fc.assert(
-      fc.asyncProperty(histories, async (steps) => {
-        const cache = memoryCache();
-        const providers = [memoryStorage({ label: "0" }), memoryStorage({ label: "1" })] as const;
-        const signed = new Set<string>();
-        const signer = notingSigner(signed);
-        let highestHeld = 0;
-        for (const step of steps) {
+  it(
+    "never sign two data under one version, and never leave a floor that no provider holds",
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(histories, async (steps) => {
+          const cache = memoryCache();
+          const providers = [memoryStorage({ label: "0" }), memoryStorage({ label: "1" })] as const;
+          const signed = new Set<string>();
+          const signer = notingSigner(signed);
+          let highestHeld = 0;
+          for (const step of steps) {
+            const outcomes = await Promise.allSettled(
+              step.map((one) =>
+                putRecord({
+                  context,
+                  publicKey: writer.publicKey,
+                  route: routeWith(),
+                  signer,
+                  data: utf8(one.data),
+                  storage: [unsteady(providers[one.provider], one)],
+                  urlReader: null,
+                  cache,
+                  clock: new FakeClock(),
+                  version: one.version ?? undefined,
+                }),
+              ),
+            );
+            for (const outcome of outcomes) {
+              if (outcome.status === "fulfilled") highestHeld = Math.max(highestHeld, outcome.value.record.ver);
+              else expect(isHawserError(outcome.reason)).toBe(true);
+            }
+            expect((await readFloor(cache, floorKey(context)))?.ver ?? 0).toBe(highestHeld);
+          }
+          for (const data of versionsOf(signed).values()) expect(data).toHaveLength(1);
+          expect([...versionsOf(signed).values()].flat()).toHaveLength(signed.size);
+        }),
+        { numRuns },
+      );
+    },
+    timeoutMs,
+  );
+
+  it(
+    "with a conditional provider, every successful put of different data has its own version there",
+    async () => {
+      const devices = fc.array(fc.record({ data: fc.constantFrom(...DATA), delayTurns: fc.nat(3) }), {
+        minLength: 2,
+        maxLength: 4,
+      });
+      await fc.assert(
+        fc.asyncProperty(devices, async (puts) => {
+          const provider = memoryStorage();
           const outcomes = await Promise.allSettled(
-            step.map((one) =>
+            // Each device has its own cache: only the provider's condition stands between them.
+            puts.map(({ data, delayTurns }) =>
               putRecord({
                 context,
                 publicKey: writer.publicKey,
                 route: routeWith(),
-                signer,
-                data: utf8(one.data),
-                storage: [unsteady(providers[one.provider], one)],
+                signer: writer,
+                data: utf8(data),
+                storage: [unsteady(provider, { data, delayTurns, provider: 0, failure: "none", version: null })],
                 urlReader: null,
-                cache,
+                cache: memoryCache(),
                 clock: new FakeClock(),
-                version: one.version ?? undefined,
               }),
             ),
           );
+          const held = new Map<number, string>();
           for (const outcome of outcomes) {
-            if (outcome.status === "fulfilled") highestHeld = Math.max(highestHeld, outcome.value.record.ver);
-            else expect(isHawserError(outcome.reason)).toBe(true);
+            if (outcome.status === "rejected") {
+              expect(outcome.reason).toMatchObject({ code: "CONFLICT_RECORD_MOVED" });
+              continue;
+            }
+            const { ver, data } = outcome.value.record;
+            const text = new TextDecoder().decode(data);
+            expect(held.get(ver) ?? text).toBe(text);
+            held.set(ver, text);
           }
-          expect((await readFloor(cache, floorKey(context)))?.ver ?? 0).toBe(highestHeld);
-        }
-        for (const data of versionsOf(signed).values()) expect(data).toHaveLength(1);
-        expect([...versionsOf(signed).values()].flat()).toHaveLength(signed.size);
-      }),
-      { numRuns },
-    );
-  });
-
-  it("with a conditional provider, every successful put of different data has its own version there", async () => {
-    const devices = fc.array(fc.record({ data: fc.constantFrom(...DATA), delayTurns: fc.nat(3) }), {
-      minLength: 2,
-      maxLength: 4,
-    });
-    await fc.assert(
-      fc.asyncProperty(devices, async (puts) => {
-        const provider = memoryStorage();
-        const outcomes = await Promise.allSettled(
-          // Each device has its own cache: only the provider's condition stands between them.
-          puts.map(({ data, delayTurns }) =>
-            putRecord({
-              context,
-              publicKey: writer.publicKey,
-              route: routeWith(),
-              signer: writer,
-              data: utf8(data),
-              storage: [unsteady(provider, { data, delayTurns, provider: 0, failure: "none", version: null })],
-              urlReader: null,
-              cache: memoryCache(),
-              clock: new FakeClock(),
-            }),
-          ),
-        );
-        const held = new Map<number, string>();
-        for (const outcome of outcomes) {
-          if (outcome.status === "rejected") {
-            expect(outcome.reason).toMatchObject({ code: "CONFLICT_RECORD_MOVED" });
-            continue;
-          }
-          const { ver, data } = outcome.value.record;
-          const text = new TextDecoder().decode(data);
-          expect(held.get(ver) ?? text).toBe(text);
-          held.set(ver, text);
-        }
-        const stored = await provider.read("records/regtest/alice/settings@7.json", {
-          kind: "record",
-          maxBytes: 9_999,
-        });
-        if (stored === null) throw new Error("nothing was stored");
-        const last = parseRecord(stored.bytes);
-        expect(last.ver).toBe(Math.max(...held.keys()));
-        expect(held.get(last.ver)).toBe(new TextDecoder().decode(last.data));
-      }),
-      { numRuns },
-    );
-  });
+          const stored = await provider.read("records/regtest/alice/settings@7.json", {
+            kind: "record",
+            maxBytes: 9_999,
+          });
+          if (stored === null) throw new Error("nothing was stored");
+          const last = parseRecord(stored.bytes);
+          expect(last.ver).toBe(Math.max(...held.keys()));
+          expect(held.get(last.ver)).toBe(new TextDecoder().decode(last.data));
+        }),
+        { numRuns },
+      );
+    },
+    timeoutMs,
+  );
 });

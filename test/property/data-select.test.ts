@@ -16,6 +16,9 @@ import {
 } from "../unit/mutable/world.js";
 import { numRuns } from "./runs.js";
 
+/** Each run checks several signatures. */
+const timeoutMs = 60_000 + numRuns * 500;
+
 /** What a simulated replica does; versions and data are small so that equal ones meet. */
 type Behaviour =
   | { readonly kind: "honest"; readonly ver: number; readonly data: "x" | "y" }
@@ -120,54 +123,66 @@ const worlds = fc.tuple(
 );
 
 describe("M8: with any mix of replicas", () => {
-  it("the result is the highest valid version or the right error", () => {
-    fc.assert(
-      fc.property(worlds, ([behaviours, floorVer, cachedData]) => {
-        const result = run(behaviours, floorVer, cachedData);
-        const want = expected(behaviours, floorVer, cachedData);
-        if (typeof want === "string") expect(result).toBe(want);
-        else expect(result).toMatchObject(want);
-      }),
-      { numRuns: numRuns * 4 },
-    );
-  });
+  it(
+    "the result is the highest valid version or the right error",
+    () => {
+      fc.assert(
+        fc.property(worlds, ([behaviours, floorVer, cachedData]) => {
+          const result = run(behaviours, floorVer, cachedData);
+          const want = expected(behaviours, floorVer, cachedData);
+          if (typeof want === "string") expect(result).toBe(want);
+          else expect(result).toMatchObject(want);
+        }),
+        { numRuns: numRuns * 4 },
+      );
+    },
+    timeoutMs,
+  );
 
-  it("the order of the replicas has no influence, and each has one verdict", () => {
-    const shuffled = worlds.chain(([behaviours, floorVer, cachedData]) =>
-      fc.tuple(
-        fc.constant(behaviours),
-        fc.shuffledSubarray(behaviours, { minLength: behaviours.length }),
-        fc.constant(floorVer),
-        fc.constant(cachedData),
-      ),
-    );
-    fc.assert(
-      fc.property(shuffled, ([one, other, floorVer, cachedData]) => {
-        const a = run(one, floorVer, cachedData);
-        const b = run(other, floorVer, cachedData);
-        if (typeof a === "string" || typeof b === "string") {
-          expect(a).toBe(b);
-          return;
-        }
-        expect([a.ver, a.data]).toEqual([b.ver, b.data]);
-        expect(a.replicas.map(({ label }) => label)).toEqual(one.map((_, i) => String(i)));
-        const count = (verdicts: readonly ReplicaVerdict[]) =>
-          verdicts.map(({ verdict, ver }) => `${verdict} ${ver}`).sort();
-        expect(count(a.replicas)).toEqual(count(b.replicas));
-      }),
-      { numRuns: numRuns * 4 },
-    );
-  });
+  it(
+    "the order of the replicas has no influence, and each has one verdict",
+    () => {
+      const shuffled = worlds.chain(([behaviours, floorVer, cachedData]) =>
+        fc.tuple(
+          fc.constant(behaviours),
+          fc.shuffledSubarray(behaviours, { minLength: behaviours.length }),
+          fc.constant(floorVer),
+          fc.constant(cachedData),
+        ),
+      );
+      fc.assert(
+        fc.property(shuffled, ([one, other, floorVer, cachedData]) => {
+          const a = run(one, floorVer, cachedData);
+          const b = run(other, floorVer, cachedData);
+          if (typeof a === "string" || typeof b === "string") {
+            expect(a).toBe(b);
+            return;
+          }
+          expect([a.ver, a.data]).toEqual([b.ver, b.data]);
+          expect(a.replicas.map(({ label }) => label)).toEqual(one.map((_, i) => String(i)));
+          const count = (verdicts: readonly ReplicaVerdict[]) =>
+            verdicts.map(({ verdict, ver }) => `${verdict} ${ver}`).sort();
+          expect(count(a.replicas)).toEqual(count(b.replicas));
+        }),
+        { numRuns: numRuns * 4 },
+      );
+    },
+    timeoutMs,
+  );
 
-  it("liars alone change nothing that honest replicas prove", () => {
-    fc.assert(
-      fc.property(fc.array(honest, { minLength: 1, maxLength: 4 }), fc.array(liar, { maxLength: 6 }), (good, bad) => {
-        const a = run(good, 0, null);
-        const b = run([...bad, ...good], 0, null);
-        if (typeof a === "string" || typeof b === "string") expect(a).toBe(b);
-        else expect([a.ver, a.data]).toEqual([b.ver, b.data]);
-      }),
-      { numRuns: numRuns * 4 },
-    );
-  });
+  it(
+    "liars alone change nothing that honest replicas prove",
+    () => {
+      fc.assert(
+        fc.property(fc.array(honest, { minLength: 1, maxLength: 4 }), fc.array(liar, { maxLength: 6 }), (good, bad) => {
+          const a = run(good, 0, null);
+          const b = run([...bad, ...good], 0, null);
+          if (typeof a === "string" || typeof b === "string") expect(a).toBe(b);
+          else expect([a.ver, a.data]).toEqual([b.ver, b.data]);
+        }),
+        { numRuns: numRuns * 4 },
+      );
+    },
+    timeoutMs,
+  );
 });

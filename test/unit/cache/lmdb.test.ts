@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
 import { lmdbCache } from "../../../src/cache/lmdb.js";
+import { lmdbFileDefect } from "../../../src/cache/lmdb-file.js";
 import { expectCode } from "../storage/expect-code.js";
 
 const worker = fileURLToPath(new URL("lmdb-worker.ts", import.meta.url));
@@ -161,9 +162,74 @@ describe("lmdbCache", () => {
       ).toBe(before);
     });
 
-    it("pages of another kind where the tree should be: a typed error", async () => {
-      await fill(8_192, size, 0x55);
-      await expectCode("CACHE_UNAVAILABLE", () => lmdbCache(directory).get("k1"));
+    it.each<[string, () => Promise<void>]>([
+      ["with nothing of its trees left", () => fill(8_192, size, 0x55)],
+      ["with zeros for its trees", () => fill(8_192, size, 0)],
+      [
+        "with every other page lost",
+        async () => {
+          const bytes = await readFile(file);
+          for (let at = 8_192; at < size; at += 8_192) bytes.fill(0xee, at, at + 4_096);
+          await writeFile(file, bytes);
+        },
+      ],
+      [
+        "whose page headers are right and whose nodes are not",
+        async () => {
+          const bytes = await readFile(file);
+          for (let at = 8_192; at < size; at += 4_096) bytes.fill(0xff, at + 24, at + 4_096);
+          await writeFile(file, bytes);
+        },
+      ],
+      [
+        "whose pages all are one",
+        async () => {
+          const bytes = await readFile(file);
+          for (let at = 8_192; at < size; at += 4_096) bytes.copy(bytes, at, 8_192, 12_288);
+          await writeFile(file, bytes);
+        },
+      ],
+    ])("%s: a typed error", async (_, damage) => {
+      await damage();
+      const before = createHash("sha256")
+        .update(await readFile(file))
+        .digest("hex");
+      const cache = lmdbCache(directory);
+      const error = await expectCode("CACHE_UNAVAILABLE", () => cache.get("k1"));
+      // Found before LMDB maps the file: it would crash on some of these.
+      expect(error.details.reason).toContain("damaged");
+      await cache.close();
+      expect(
+        createHash("sha256")
+          .update(await readFile(file))
+          .digest("hex"),
+      ).toBe(before);
+    });
+
+    it("in one page, wherever: a typed error, or a page that nothing leads to", async () => {
+      const sound = await readFile(file);
+      let found = 0;
+      for (let at = 8_192; at < size; at += 4_096) {
+        const bytes = Buffer.from(sound);
+        bytes.fill(0xee, at, at + 24);
+        await writeFile(file, bytes);
+        if (lmdbFileDefect(file) !== null) found += 1;
+      }
+      // 60 large entries of a page each, and the pages of the two trees; the others are free.
+      expect(found).toBeGreaterThan(60);
+      await writeFile(file, sound);
+      expect(lmdbFileDefect(file)).toBeNull();
+    });
+
+    it("sound files pass, whatever was done to them", async () => {
+      const cache = lmdbCache(directory);
+      for (let i = 0; i < 300; i++) {
+        const bytes = (i * 7_919) % 20_000;
+        const value = i % 5 === 4 ? null : new Uint8Array(bytes).fill(i);
+        await cache.update(`k${(i * 31) % 97}`, () => ({ value, result: undefined }));
+        expect(lmdbFileDefect(file)).toBeNull();
+      }
+      await cache.close();
     });
   });
 });

@@ -59,7 +59,7 @@ describe("fetchFirstValid", () => {
         asked.push(label);
         return new Promise(() => undefined);
       });
-    const found = first([slow("a"), slow("b"), slow("c"), serves("d", good)], clock);
+    const found = first([slow("a"), slow("b"), slow("c"), slow("d"), serves("e", good)], clock);
     await clock.advance(1_499);
     expect(asked).toEqual(["a"]);
     await clock.advance(1);
@@ -67,7 +67,7 @@ describe("fetchFirstValid", () => {
     await clock.advance(10_000);
     expect(asked).toEqual(["a", "b", "c"]);
     await clock.advance(30_000);
-    expect((await found).label).toBe("d");
+    expect((await found).label).toBe("e");
   });
 
   it("tells the losers to stop and leaves no timer behind", async () => {
