@@ -57,7 +57,6 @@ async function loadObject(
 /**
  * The profile that the chain anchors (P1, P5). P6: where no provider serves it, the previous profile is no answer.
  *
- * @param hints - base URLs to try beside the configured providers, such as those of the profile before
  * @throws PROFILE_UNAVAILABLE, PROFILE_INVALID, PROFILE_UNSUPPORTED
  */
 export async function loadProfile(
@@ -65,11 +64,10 @@ export async function loadProfile(
   session: Session,
   name: string,
   profileHash: Uint8Array,
-  hints: readonly string[] = [],
 ): Promise<Sourced<Profile>> {
   const hash = encodeHex(profileHash);
   session.onEvent?.({ stage: "profile", message: `Fetching the profile of ${name}` });
-  const { value, from } = await loadObject(core, session, hash, hints, limits.profileMaxBytes, (attempts) => {
+  const { value, from } = await loadObject(core, session, hash, [], limits.profileMaxBytes, (attempts) => {
     const message = `The anchored profile ${hash} of ${name} could not be had from any provider.`;
     return new HawserError("PROFILE_UNAVAILABLE", message, { profileHash: hash, attempts });
   });

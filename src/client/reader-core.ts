@@ -1,4 +1,5 @@
-import { invalidArgument } from "../bytes/guards.js";
+import { equalBytes } from "../bytes/bytes.js";
+import { assertInteger, invalidArgument } from "../bytes/guards.js";
 import { type HeaderChain, selectBestChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
 import { withDeadline } from "../deadline.js";
@@ -10,13 +11,18 @@ import { resolveName } from "../name/resolve.js";
 import {
   decodeStoredName,
   encodeStoredName,
+  mergeStoredNames,
   nothingStored,
   type StoredName,
   storedNameKey,
 } from "../name/stored-name.js";
 import type { Cache, ChainSource, Clock, ProgressEvent, StorageReader, UrlReader } from "../ports.js";
 import { ReadBudget } from "../route/budget.js";
+import { checkedCache } from "./checked-cache.js";
 import { StoredHeaders } from "./stored-headers.js";
+
+/** ms - the longest that timers count; about 25 days. */
+const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /** What a reader is made of once its defaults are filled in. */
 export interface ReaderParts {
@@ -54,21 +60,29 @@ export interface Session {
 export class ReaderCore {
   readonly parts: ReaderParts;
   readonly #headers: StoredHeaders;
-  #chain: Promise<HeaderChain> | null = null;
+  #loading: Promise<HeaderChain> | null = null;
+  /** The best chain since the stored one was loaded. */
+  #best: HeaderChain | null = null;
 
-  constructor(parts: ReaderParts) {
-    if (parts.sources.length === 0) throw invalidArgument("sources", "at least one chain source", parts.sources);
-    if (parts.minSources > parts.sources.length) {
-      throw invalidArgument("minSources", `at most the ${parts.sources.length} configured sources`, parts.minSources);
+  constructor(given: ReaderParts) {
+    const { sources, minSources } = given;
+    if (sources.length === 0) throw invalidArgument("sources", "at least one chain source", sources);
+    if (minSources > sources.length) {
+      throw invalidArgument("minSources", `at most the ${sources.length} configured sources`, minSources);
     }
-    this.parts = parts;
-    this.#headers = new StoredHeaders(parts.cache, parts.network);
+    // V5 counts sources, and what is stored of them goes by label: the same one twice would vouch for itself.
+    if (new Set(sources.map(({ label }) => label)).size < sources.length) {
+      throw invalidArgument("sources", "chain sources with different labels", sources);
+    }
+    this.parts = { ...given, cache: checkedCache(given.cache) };
+    this.#headers = new StoredHeaders(this.parts.cache, given.network, given.clock);
   }
 
-  /** Runs one read under its time limit and request budget. */
-  run<T>(what: string, options: SessionOptions, read: (session: Session) => Promise<T>): Promise<T> {
+  /** Runs one read under its time limit and request budget. @throws INPUT_INVALID, NETWORK_TIMEOUT, NETWORK_ABORTED */
+  async run<T>(what: string, options: SessionOptions, read: (session: Session) => Promise<T>): Promise<T> {
     const { clock } = this.parts;
     const timeoutMs = options.timeoutMs ?? limits.readTimeoutMs;
+    assertInteger("timeoutMs", timeoutMs, 1, MAX_TIMEOUT_MS);
     return withDeadline({ clock, timeoutMs, signal: options.signal, what }, (signal) => {
       const budget = new ReadBudget({ clock, timeoutMs, signal });
       const requireAllSources = options.requireAllSources ?? false;
@@ -77,29 +91,33 @@ export class ReaderCore {
   }
 
   /** The best chain that this reader knows. */
-  chain(): Promise<HeaderChain> {
-    this.#chain ??= this.#headers.load(this.parts.clock.nowMs());
-    return this.#chain;
+  async chain(): Promise<HeaderChain> {
+    if (this.#best !== null) return this.#best;
+    this.#loading ??= this.#headers.load();
+    try {
+      const loaded = await this.#loading;
+      this.#best ??= loaded;
+      return this.#best;
+    } catch (error) {
+      // A cache that cannot be read now may be readable for the next call.
+      this.#loading = null;
+      throw error;
+    }
   }
 
   /** Keeps a chain for later reads if it has more work than the one that is held. */
   async adopt(chain: HeaderChain): Promise<void> {
-    const best = selectBestChain(await this.chain(), [chain]);
-    this.#chain = Promise.resolve(best);
-    await this.#headers.save(best);
+    const held = await this.chain();
+    // V1: compared with what is held by now, so that of two reads at once the better chain stays.
+    this.#best = selectBestChain(this.#best ?? held, [chain]);
+    await this.#headers.save(this.#best);
   }
 
   async storedName(name: Name): Promise<StoredName> {
     const key = storedNameKey(this.parts.network.id, name);
     const bytes = await this.parts.cache.get(key);
-    if (bytes === null) return nothingStored;
-    try {
-      return decodeStoredName(bytes, key);
-    } catch (error) {
-      // Operations can be asked for again, so a damaged entry costs a longer read only. Floors are kept elsewhere.
-      if (isHawserError(error, "CACHE_CORRUPT")) return nothingStored;
-      throw error;
-    }
+    // Operations can be asked for again, so a damaged entry costs a longer read only. Floors are kept elsewhere.
+    return bytes === null ? nothingStored : decodeOr(bytes, key, nothingStored);
   }
 
   /**
@@ -108,9 +126,9 @@ export class ReaderCore {
    * @throws CHAIN_UNAVAILABLE, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION, CHAIN_WORK_INSUFFICIENT
    */
   async resolve(name: Name, session: Session): Promise<Resolution> {
-    const { network, sources, clock, minSources, minConfirmations, cache } = this.parts;
+    const { network, sources, clock, minSources, minConfirmations } = this.parts;
     const [chain, stored] = await Promise.all([this.chain(), this.storedName(name)]);
-    const resolution = await resolveName({
+    const outcome = await resolveName({
       network,
       name,
       sources,
@@ -123,11 +141,21 @@ export class ReaderCore {
       requireAllSources: session.requireAllSources,
       onEvent: session.onEvent,
     });
-    await this.adopt(resolution.chain);
-    const value = encodeStoredName(resolution.stored);
-    await cache.update(storedNameKey(network.id, name), () => ({ value, result: undefined }));
-    this.#assertFresh(resolution);
-    return resolution;
+    // Also where the read fails: what was proven must not be withheld from the next one.
+    await this.adopt(outcome.chain);
+    await this.#keep(name, stored, outcome.stored);
+    if (outcome.result instanceof HawserError) throw outcome.result;
+    this.#assertFresh(outcome.result);
+    return outcome.result;
+  }
+
+  async #keep(name: Name, loaded: StoredName, found: StoredName): Promise<void> {
+    const key = storedNameKey(this.parts.network.id, name);
+    await this.parts.cache.update(key, (current) => {
+      const kept = current === null ? nothingStored : decodeOr(current, key, nothingStored);
+      const value = encodeStoredName(mergeStoredNames(loaded, found, kept));
+      return current !== null && equalBytes(value, current) ? { result: undefined } : { value, result: undefined };
+    });
   }
 
   // V7: without this, sources that all stopped at an old block would freeze every name in time.
@@ -141,5 +169,14 @@ export class ReaderCore {
       `The newest block is ${Math.round(tipAgeMs / 60_000)} minutes old, expected at most ${Math.round(maxTipAgeMs / 60_000)}.`,
       details,
     );
+  }
+}
+
+function decodeOr(bytes: Uint8Array, key: string, otherwise: StoredName): StoredName {
+  try {
+    return decodeStoredName(bytes, key);
+  } catch (error) {
+    if (isHawserError(error, "CACHE_CORRUPT")) return otherwise;
+    throw error;
   }
 }

@@ -2,6 +2,7 @@ import { assertInteger, invalidArgument } from "../bytes/guards.js";
 import { HawserError } from "../errors.js";
 import { getObject } from "../immutable/get.js";
 import { parseContentKey } from "../immutable/key.js";
+import { limits } from "../limits.js";
 import { fetchRecordReplies, getRecord } from "../mutable/get.js";
 import type { RecordContext } from "../mutable/record.js";
 import { type Name, parseName } from "../name/name.js";
@@ -133,8 +134,8 @@ class VerifyingReader implements Reader {
     });
   }
 
-  getMutable(name: string, id: string, options: MutableReadOptions = {}): Promise<FoundMutable | NotFound> {
-    if (options.replicas !== undefined) assertInteger("replicas", options.replicas, 1);
+  async getMutable(name: string, id: string, options: MutableReadOptions = {}): Promise<FoundMutable | NotFound> {
+    assertBounds(options);
     const wanted = parseId(id);
     return this.#read(name, options, async (parsed, session) => {
       const early = await this.#askEarly(parsed, wanted, session, options);
@@ -182,7 +183,7 @@ class VerifyingReader implements Reader {
     });
   }
 
-  getImmutable(name: string, key: string, options: ReadOptions = {}): Promise<FoundImmutable | NotFound> {
+  async getImmutable(name: string, key: string, options: ReadOptions = {}): Promise<FoundImmutable | NotFound> {
     const wanted = parseContentKey(key);
     if (wanted.kind === "unixfs") {
       throw invalidArgument("key", "the SHA-256 of at most 1 MiB in hex; UnixFS roots cannot be read yet", key);
@@ -228,7 +229,11 @@ class VerifyingReader implements Reader {
     return this.close();
   }
 
-  #read<T>(name: string, options: SessionOptions, read: (name: Name, session: Session) => Promise<T>): Promise<T> {
+  async #read<T>(
+    name: string,
+    options: SessionOptions,
+    read: (name: Name, session: Session) => Promise<T>,
+  ): Promise<T> {
     const parsed = parseName(name);
     return this.#core.run(`The read of ${parsed}`, options, (session) => read(parsed, session));
   }
@@ -276,6 +281,8 @@ class VerifyingReader implements Reader {
     const found = await getEntry(profile.index, `m:${id}`, cachedNodeLoader(this.#core)).catch(() => null);
     const entry = found?.entry;
     if (entry === undefined || entry === null || !("route" in entry)) return null;
+    // A guess must not use up what the read itself may ask for (U1).
+    if (storage.length + entry.route.urls.length > limits.readMaxRequests / 4) return null;
     const context = this.#context(name, state, entry.route);
     const replies = fetchRecordReplies({
       context,
@@ -308,6 +315,14 @@ function notFound(resolution: Resolution): NotFound | null {
   const { status } = resolution.state;
   if (status === "active" || status === "grace") return null;
   return { found: false, why: "no-name", ...stateOf(resolution) };
+}
+
+/** M11: a bound that is no number would let every record pass the floor. */
+function assertBounds({ minVersion, maxVersion, maxBytes, replicas }: MutableReadOptions): void {
+  for (const [option, value] of Object.entries({ minVersion, maxVersion, maxBytes })) {
+    if (value !== undefined) assertInteger(option, value);
+  }
+  if (replicas !== undefined) assertInteger("replicas", replicas, 1);
 }
 
 function earlyKey(context: RecordContext, route: Route): string {

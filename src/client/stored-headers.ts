@@ -2,7 +2,7 @@ import { utf8 } from "../bytes/bytes.js";
 import { HEADER_BYTES, PERIOD_BLOCKS } from "../chain/header.js";
 import { HeaderChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
-import type { Cache } from "../ports.js";
+import type { Cache, Clock } from "../ports.js";
 
 /** headers - one cache entry holds one difficulty period. */
 const CHUNK = PERIOD_BLOCKS;
@@ -11,44 +11,56 @@ const CHUNK = PERIOD_BLOCKS;
 export class StoredHeaders {
   readonly #cache: Cache;
   readonly #network: Network;
+  readonly #clock: Clock;
   #saved: HeaderChain | null = null;
   #queue: Promise<void> = Promise.resolve();
 
-  constructor(cache: Cache, network: Network) {
+  constructor(cache: Cache, network: Network, clock: Clock) {
     this.#cache = cache;
     this.#network = network;
+    this.#clock = clock;
   }
 
   /** The stored chain; a damaged or outdated part ends it, and the sources supply the rest again. */
-  async load(nowMs: number): Promise<HeaderChain> {
-    let chain = HeaderChain.fromCheckpoint(this.#network);
-    for (let index = 0; ; index++) {
-      const bytes = await this.#cache.get(this.#chunkKey(index));
-      if (bytes === null) break;
-      const whole = bytes.subarray(0, bytes.length - (bytes.length % HEADER_BYTES));
-      const step = chain.extend(chain.baseHeight + 1 + index * CHUNK, whole, nowMs);
-      chain = step.chain;
-      if (step.stopped !== null || whole.length < CHUNK * HEADER_BYTES) break;
-    }
-    this.#saved = chain;
-    return chain;
+  async load(): Promise<HeaderChain> {
+    this.#saved = await this.#read();
+    return this.#saved;
   }
 
   /** Keeps `chain`, unless another process has kept one with more work. Writes only the chunks that changed. */
   save(chain: HeaderChain): Promise<void> {
-    this.#queue = this.#queue.then(() => this.#write(chain));
-    return this.#queue;
+    const saving = this.#queue.then(() => this.#write(chain));
+    // One save that failed must not fail the next ones.
+    this.#queue = saving.catch(() => undefined);
+    return saving;
+  }
+
+  async #read(): Promise<HeaderChain> {
+    const nowMs = this.#clock.nowMs();
+    let chain = HeaderChain.fromCheckpoint(this.#network);
+    for (let index = 0; ; index++) {
+      const bytes = await this.#cache.get(this.#chunkKey(index));
+      if (bytes === null) return chain;
+      const whole = bytes.subarray(0, bytes.length - (bytes.length % HEADER_BYTES));
+      const step = chain.extend(chain.baseHeight + 1 + index * CHUNK, whole, nowMs);
+      chain = step.chain;
+      if (step.stopped !== null || whole.length < CHUNK * HEADER_BYTES) return chain;
+    }
   }
 
   async #write(chain: HeaderChain): Promise<void> {
-    const saved = this.#saved ?? HeaderChain.fromCheckpoint(this.#network);
+    let saved = this.#saved ?? HeaderChain.fromCheckpoint(this.#network);
     if (saved.tipHash === chain.tipHash) return;
     const work = chain.work.toString(16);
     const isBest = await this.#cache.update(`headers/${this.#network.id}/work`, (current) => {
       const kept = current === null ? 0n : parseWork(current);
       return kept > chain.work ? { result: false } : { value: utf8(work), result: true };
     });
-    if (!isBest) return;
+    if (!isBest) {
+      // Another process kept a better chain, or began to and died: then its headers are not there.
+      saved = await this.#read();
+      if (saved.work >= chain.work) return;
+    }
     let shared = Math.min(saved.tipHeight, chain.tipHeight);
     while (shared > chain.baseHeight && saved.hashAt(shared) !== chain.hashAt(shared)) shared--;
     const first = chain.baseHeight + 1;

@@ -18,6 +18,8 @@ export interface Exploration {
   readonly inquiry: { askSpend(seat: Seat, seal: FrontierSeal): Promise<Outspend | null> };
   readonly seat: Seat;
   readonly entries: readonly HistoryEntry[];
+  /** txids that some source was asked for already. */
+  readonly prefetched: Set<string>;
 }
 
 /**
@@ -35,19 +37,25 @@ export function exploreBeacon(exploration: Exploration): void {
 async function exploreEntry(exploration: Exploration, report: Report): Promise<void> {
   const { name, network, evidence, inquiry } = exploration;
   const { txid, height, seat } = report;
-  evidence.prefetch(report);
+  prefetch(exploration, report);
   const tx = await evidence.transaction(txid, [seat]);
   const first = tx?.inputs[0];
   const output = tx?.outputs[1];
   if (tx === null || first === undefined || output === undefined || !candidateRegister(tx, name, network)) return;
-  evidence.prefetch({ txid: first.outpoint.txid, height, seat });
+  prefetch(exploration, { txid: first.outpoint.txid, height, seat });
   // The next seal is taken to be the spender's vout 1 under the same script.
   const { script } = output;
   let seal: FrontierSeal = { outpoint: { txid, vout: 1 }, script };
   for (let step = 0; step < EXPLORED_SPENDS; step++) {
     const spend = await inquiry.askSpend(seat, seal);
     if (spend?.spent !== true || spend.height === null) return;
-    evidence.prefetch({ txid: spend.txid, height: spend.height, seat });
+    prefetch(exploration, { txid: spend.txid, height: spend.height, seat });
     seal = { outpoint: { txid: spend.txid, vout: 1 }, script };
   }
+}
+
+function prefetch({ evidence, prefetched }: Exploration, report: Report): void {
+  if (prefetched.has(report.txid)) return;
+  prefetched.add(report.txid);
+  evidence.prefetch(report);
 }

@@ -98,24 +98,26 @@ export class Inquiry {
       this.#asked.set(key, asked);
     }
     const spend = await asked;
+    if (spend === null) this.#asked.delete(key);
     const { bySeat } = this.#sealAnswers(outpoint);
     if (spend !== null && !bySeat.has(seat)) bySeat.set(seat, { spend, early });
     return spend;
   }
 
-  /** Forgets the absences that were told before the block that is read was known; a spend stays a spend. */
+  /** Forgets the absences that were told before the block that is read was known; a mined spend stays one. */
   forgetEarlyAbsences(): void {
     this.#asked.clear();
     for (const { bySeat } of this.#seals.values()) {
-      for (const [seat, { spend, early }] of bySeat) if (early && !spend.spent) bySeat.delete(seat);
+      for (const [seat, { spend, early }] of bySeat) if (early && !(spend.spent && spend.height !== null)) bySeat.delete(seat);
     }
   }
 
   /** Follows what the beacon's history names before the headers are known, so that it travels beside them. */
   explore(): void {
     const { name, network } = this.#in;
+    const prefetched = new Set<string>();
     for (const [seat, entries] of this.#history) {
-      exploreBeacon({ name, network, evidence: this.#evidence, inquiry: this, seat, entries });
+      exploreBeacon({ name, network, evidence: this.#evidence, inquiry: this, seat, entries, prefetched });
     }
   }
 

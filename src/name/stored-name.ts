@@ -1,22 +1,39 @@
 import { utf8 } from "../bytes/bytes.js";
 import { decodeHex, encodeHex, isHex } from "../bytes/hex.js";
 import { encodeJson, isJsonObject, type Json, parseJson } from "../bytes/json.js";
-import type { StoredTransaction } from "../chain/evidence.js";
+import type { StoredEvidence, StoredTransaction } from "../chain/evidence.js";
 import { HawserError } from "../errors.js";
 
 /** What a reader keeps of a name between reads. It is proven again whenever it is loaded: a cache is no authority. */
-export interface StoredName {
-  readonly transactions: readonly StoredTransaction[];
-  /** Coinbase proofs that V2 needed. */
-  readonly coinbases: readonly StoredTransaction[];
-  /** Previous transactions (V3). */
-  readonly previous: readonly Uint8Array[];
+export interface StoredName extends StoredEvidence {
   /** txid of the REGISTER below which each source, by label, said at that time that the beacon has nothing else (V5). */
   readonly beacon: { readonly register: string; readonly checkedAtMs: ReadonlyMap<string, number> } | null;
 }
 
 /** The empty state of a name that was never read. */
 export const nothingStored: StoredName = { transactions: [], coinbases: [], previous: [], beacon: null };
+
+/**
+ * What to keep after a read that began with `loaded` and found `found`, where another read has meanwhile kept `kept`:
+ * what that one found is not lost, and what this one found to be out of the chain does not come back by it.
+ */
+export function mergeStoredNames(loaded: StoredName, found: StoredName, kept: StoredName): StoredName {
+  const merge = <T>(before: readonly T[], now: readonly T[], other: readonly T[], keyOf: (item: T) => string): T[] => {
+    const known = new Set([...before, ...now].map(keyOf));
+    return [...now, ...other.filter((item) => !known.has(keyOf(item)))];
+  };
+  const place = ({ raw, height, position }: StoredTransaction): string => `${height}/${position}/${encodeHex(raw)}`;
+  const checkedAtMs = new Map(found.beacon?.checkedAtMs);
+  if (kept.beacon !== null && kept.beacon.register === found.beacon?.register) {
+    for (const [label, ms] of kept.beacon.checkedAtMs) checkedAtMs.set(label, Math.max(ms, checkedAtMs.get(label) ?? 0));
+  }
+  return {
+    transactions: merge(loaded.transactions, found.transactions, kept.transactions, place),
+    coinbases: merge(loaded.coinbases, found.coinbases, kept.coinbases, place),
+    previous: merge(loaded.previous, found.previous, kept.previous, encodeHex),
+    beacon: found.beacon === null ? null : { register: found.beacon.register, checkedAtMs },
+  };
+}
 
 /** The cache key of a name's operations. */
 export function storedNameKey(network: string, name: string): string {
@@ -36,7 +53,7 @@ export function encodeStoredName(stored: StoredName): Uint8Array {
       beacon:
         stored.beacon === null
           ? null
-          : { register: stored.beacon.register, checkedAtMs: [...stored.beacon.checkedAtMs].map((pair) => pair) },
+          : { register: stored.beacon.register, checkedAtMs: [...stored.beacon.checkedAtMs] },
     }),
   );
 }

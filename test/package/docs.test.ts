@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
@@ -17,17 +17,9 @@ import { commands } from "../../src/cli/commands.js";
 import { exitCodeOf } from "../../src/cli/exit.js";
 import { overallHelp } from "../../src/cli/help.js";
 import { type ErrorCode, errorCodes, HawserError } from "../../src/errors.js";
+import { blocksOf, linksOf, pages, proseOf, read, root, slugsOf } from "./pages.js";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
 const samplesDirectory = join(root, "test/package/.samples");
-const read = (path: string): string => readFileSync(join(root, path), "utf8");
-
-const pages = [
-  ...readdirSync(root).filter((name) => name.endsWith(".md")),
-  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => join("docs", name)),
-].sort();
 
 interface Sample {
   /** Page and line of the code's first line. */
@@ -35,39 +27,6 @@ interface Sample {
   readonly file: string;
   readonly code: string;
   readonly runs: boolean;
-}
-
-const FENCE = /^(```+)(\w*)$/;
-
-/** The blocks of one language in a page, each with the comment line before it. */
-function blocksOf(
-  page: string,
-  language: string,
-): { readonly line: number; readonly code: string; readonly before: string }[] {
-  const lines = read(page).split("\n");
-  const blocks: { line: number; code: string; before: string }[] = [];
-  for (let i = 0; i < lines.length; i++) {
-    const [, fence, tag] = FENCE.exec(lines[i] ?? "") ?? [];
-    if (fence === undefined) continue;
-    const end = lines.indexOf(fence, i + 1);
-    if (tag === language)
-      blocks.push({ line: i + 2, code: lines.slice(i + 1, end).join("\n"), before: lines[i - 1] ?? "" });
-    i = end;
-  }
-  return blocks;
-}
-
-/** A page without its blocks of code. */
-function proseOf(page: string): string {
-  return read(page).replace(/^(```+)\w*\n[\s\S]*?\n\1$/gm, "");
-}
-
-/** Where the links of a page lead, other sites left out. */
-function linksOf(page: string): readonly string[] {
-  // What looks like a link in a span of code is none; a title that is a span of code stays.
-  const text = proseOf(page).replace(/(?<!\[)`[^`\n]*`/g, "");
-  const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
-  return targets.filter((target) => !/^[a-z]+:/.test(target));
 }
 
 const samples: readonly Sample[] = pages
@@ -282,18 +241,6 @@ describe("the worked values, by another implementation", () => {
 });
 
 describe("what pages refer to", () => {
-  const slugsOf = (page: string): ReadonlySet<string> => {
-    const slugs = new Set<string>();
-    for (const [, title = ""] of proseOf(page).matchAll(/^#{1,6} (.*)$/gm)) {
-      const plain = title.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "");
-      const slug = plain.replace(/ /g, "-");
-      let unique = slug;
-      for (let i = 1; slugs.has(unique); i++) unique = `${slug}-${i}`;
-      slugs.add(unique);
-    }
-    return slugs;
-  };
-
   it.each(pages)("links of %s lead somewhere", (page) => {
     const broken: string[] = [];
     for (const target of linksOf(page)) {

@@ -55,19 +55,15 @@ function notingSigner(signed: Set<string>): Signer {
 }
 
 function unsteady(provider: StorageProvider, { failure, delayTurns }: Put): StorageProvider {
-  return wrapped(
-    provider,
-    {
-      write: async (path, body, options) => {
-        for (let i = 0; i < delayTurns; i++) await settle();
-        if (failure === "before") throw new Error("503");
-        const outcome = await provider.write(path, body, options);
-        if (failure === "after") throw new Error("connection reset");
-        return outcome;
-      },
+  return wrapped(provider, {
+    write: async (path, body, options) => {
+      for (let i = 0; i < delayTurns; i++) await settle();
+      if (failure === "before") throw new Error("503");
+      const outcome = await provider.write(path, body, options);
+      if (failure === "after") throw new Error("connection reset");
+      return outcome;
     },
-    timeoutMs,
-  );
+  });
 }
 
 /** The versions under which each data was signed. */

@@ -89,7 +89,7 @@ export class ChainDesk {
         const coins = await Promise.all(
           shared.map(async ({ txid, vout, height }) => {
             // V3: the value is read from the transaction itself, never from a server's word.
-            const tx = await evidence.transaction(txid, []);
+            const tx = await evidence.transaction(txid, panel.seats);
             const output = tx?.outputs[vout];
             if (tx === null || output === undefined || !equalBytes(output.script, account.script)) return [];
             if (isCoinbase(tx) && (height ?? tipHeight) + COINBASE_MATURITY > tipHeight + 1) return [];
@@ -115,7 +115,7 @@ export class ChainDesk {
     await this.#core.adopt(chain);
     const { tipHeight } = chain;
     const evidence = new Evidence(panel);
-    if (await evidence.proveSearched(chain, txid, nearHeight, seats)) {
+    if (await evidence.search(chain, txid, nearHeight)) {
       const proven = evidence.proven.find((entry) => entry.tx.txid === txid);
       if (proven !== undefined) return { place: { at: "block", height: proven.height }, tipHeight };
     }
