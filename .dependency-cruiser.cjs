@@ -61,7 +61,10 @@ module.exports = {
     {
       name: "plan-only-for-writers",
       severity: "error",
-      from: { path: "^src/", pathNot: ["^src/plan/", "^src/client/write", "^src/wallet/", "^src/writer\\.ts$", programs] },
+      from: {
+        path: "^src/",
+        pathNot: ["^src/plan/", "^src/client/write", "^src/wallet/", "^src/writer\\.ts$", programs],
+      },
       to: { path: "^src/plan/" },
     },
     {

@@ -2,7 +2,7 @@ import tsdoc from "eslint-plugin-tsdoc";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "coverage/", "*.config.*", ".dependency-cruiser.cjs", "scripts/"] },
+  { ignores: ["dist/", "node_modules/", "coverage/", "*.config.*", ".dependency-cruiser.cjs"] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
@@ -17,7 +17,10 @@ export default tseslint.config(
         {
           paths: [
             { name: "zod", message: 'Use `import * as z from "zod/mini"`: the named import defeats tree-shaking.' },
-            { name: "bitcoinjs-lib", message: "Import the submodule that is needed; the index is three times the size." },
+            {
+              name: "bitcoinjs-lib",
+              message: "Import the submodule that is needed; the index is three times the size.",
+            },
           ],
         },
       ],
@@ -38,5 +41,11 @@ export default tseslint.config(
       "@typescript-eslint/only-throw-error": "off",
       "@typescript-eslint/unbound-method": "off",
     },
+  },
+  {
+    files: ["bench/**/*.mjs", "scripts/**/*.mjs"],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { parserOptions: { project: null } },
+    rules: { "no-restricted-imports": "off" },
   },
 );

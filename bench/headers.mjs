@@ -1,22 +1,31 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { hash256 } from "../dist/crypto/hash.js";
+import { workOfBits } from "../dist/chain/header.js";
 import { HeaderChain } from "../dist/chain/header-chain.js";
 import { getNetwork } from "../dist/chain/network.js";
-import { workOfBits } from "../dist/chain/header.js";
+import { hash256 } from "../dist/crypto/hash.js";
 import { medianPair, ms, table } from "./report.mjs";
 
 // Real headers 1 to 1,111 where the independent vectors lie beside the checkout, else a regtest chain made here.
 const nowMs = Date.now();
 const cases = [];
 try {
-  const bytes = readFileSync(fileURLToPath(new URL("../../shared/vectors/headers/mainnet_headers_from_1.bin", import.meta.url)));
+  const bytes = readFileSync(
+    fileURLToPath(new URL("../../shared/vectors/headers/mainnet_headers_from_1.bin", import.meta.url)),
+  );
   const mainnet = getNetwork("mainnet");
   const network = {
     ...mainnet,
     minimumWork: 0n,
     protocolStart: 0,
-    checkpoint: { height: 0, hash: mainnet.genesisHash, chainWork: workOfBits(0x1d00ffff), nextBits: 0x1d00ffff, weakStart: false, header: null },
+    checkpoint: {
+      height: 0,
+      hash: mainnet.genesisHash,
+      chainWork: workOfBits(0x1d00ffff),
+      nextBits: 0x1d00ffff,
+      weakStart: false,
+      header: null,
+    },
   };
   cases.push(["mainnet rules, real headers", network, new Uint8Array(bytes)]);
 } catch {

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sha256 } from "../dist/crypto/hash.js";
 import { encodeHex } from "../dist/bytes/hex.js";
+import { sha256 } from "../dist/crypto/hash.js";
 import { immutableEntry } from "../dist/profile/entry.js";
 import { buildIndex, changeIndex, getEntry } from "../dist/profile/index-tree.js";
 import { encodeProfile, parseProfile } from "../dist/profile/profile.js";
@@ -42,7 +42,21 @@ function main() {
   }
   table(
     "Index on a disk store (budget at 1,000,000: get 5 objects and 8 kB, put 5 objects, profile included)",
-    ["entries", "build", "build RSS", "nodes", "get objects", "get bytes", "get", "bare reads", "put objects", "put bytes", "put", "heap growth", "RSS"],
+    [
+      "entries",
+      "build",
+      "build RSS",
+      "nodes",
+      "get objects",
+      "get bytes",
+      "get",
+      "bare reads",
+      "put objects",
+      "put bytes",
+      "put",
+      "heap growth",
+      "RSS",
+    ],
     rows,
   );
 }
@@ -94,7 +108,10 @@ async function measure(count, directory) {
     const profile = parseProfile(await load(profileHash), "alice");
     const { root, written } = await changeIndex(profile.index, [{ key: `i:${keyOf(i)}`, entry: entryOf(i) }], load);
     const bytes = encodeProfile({ ...profile, index: root });
-    return { objects: written.size + 1, bytes: [...written.values()].reduce((sum, node) => sum + node.length, bytes.length) };
+    return {
+      objects: written.size + 1,
+      bytes: [...written.values()].reduce((sum, node) => sum + node.length, bytes.length),
+    };
   };
   // The profile and the path below it, averaged over keys that are spread over the tree.
   const samples = 200;

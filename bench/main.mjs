@@ -7,7 +7,9 @@ const parts = ["record", "headers", "index", "read"];
 const wanted = process.argv.slice(2);
 const file = (name) => fileURLToPath(new URL(`./${name}.mjs`, import.meta.url));
 
-const build = spawnSync(process.execPath, [fileURLToPath(new URL("../scripts/build-if-stale.mjs", import.meta.url))], { stdio: "inherit" });
+const build = spawnSync(process.execPath, [fileURLToPath(new URL("../scripts/build-if-stale.mjs", import.meta.url))], {
+  stdio: "inherit",
+});
 if (build.status !== 0) process.exit(1);
 let failed = false;
 for (const part of wanted.length > 0 ? wanted : parts) {

@@ -15,22 +15,28 @@ async function proxy(target) {
   const server = createServer((incoming, outgoing) => {
     const entry = { start: performance.now(), end: 0, bytes: 0 };
     log.push(entry);
-    const forward = request({ hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers }, (answer) => {
-      const chunks = [];
-      answer.on("data", (chunk) => chunks.push(chunk));
-      answer.on("end", () => {
-        const body = Buffer.concat(chunks);
-        setTimeout(() => {
-          entry.end = performance.now();
-          entry.bytes = body.length;
-          outgoing.writeHead(answer.statusCode, answer.headers).end(body);
-        }, DELAY_MS);
-      });
-    });
+    const forward = request(
+      { hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers },
+      (answer) => {
+        const chunks = [];
+        answer.on("data", (chunk) => chunks.push(chunk));
+        answer.on("end", () => {
+          const body = Buffer.concat(chunks);
+          setTimeout(() => {
+            entry.end = performance.now();
+            entry.bytes = body.length;
+            outgoing.writeHead(answer.statusCode, answer.headers).end(body);
+          }, DELAY_MS);
+        });
+      },
+    );
     incoming.pipe(forward);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.closeAllConnections() ?? server.close() };
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    close: () => server.closeAllConnections() ?? server.close(),
+  };
 }
 
 /** The longest row of requests that did not overlap. */
@@ -73,14 +79,23 @@ const found = async (read) => {
 const rows = [];
 const bareUrl = new URL(new URL(route.urls[0]).pathname, stores[0].url);
 await (await fetch(bareUrl)).arrayBuffer();
-rows.push(["bare fetch of the record, unverified", ...(await measured(async () => (await fetch(bareUrl)).arrayBuffer()))]);
+rows.push([
+  "bare fetch of the record, unverified",
+  ...(await measured(async () => (await fetch(bareUrl)).arrayBuffer())),
+]);
 const cache = memoryCache();
-rows.push(["cold getMutable, 2 operations", ...(await measured(() => found(readerOf(cache).getMutable("alice", "settings"))))]);
+rows.push([
+  "cold getMutable, 2 operations",
+  ...(await measured(() => found(readerOf(cache).getMutable("alice", "settings")))),
+]);
 const warm = readerOf(cache);
 rows.push(["warm getMutable, new reader", ...(await measured(() => found(warm.getMutable("alice", "settings"))))]);
 rows.push(["warm getMutable, same reader", ...(await measured(() => found(warm.getMutable("alice", "settings"))))]);
 await devnet.mine(1);
-rows.push(["warm getMutable after a new block", ...(await measured(() => found(warm.getMutable("alice", "settings"))))]);
+rows.push([
+  "warm getMutable after a new block",
+  ...(await measured(() => found(warm.getMutable("alice", "settings")))),
+]);
 table(
   `getMutable over HTTP, 2 sources and 2 stores, ${DELAY_MS} ms added to every answer (budget: warm 1 round trip)`,
   ["read", "requests", "sequential", "bytes", "time"],

@@ -29,8 +29,18 @@ for (const size of [100, 1024, 100 * 1024, 1024 * 1024]) {
     }),
     many(() => verifyRecord(parseRecord(body), context, signer.publicKey)),
   );
-  const [hash] = await medianPair(5, many(() => sha256(data)), () => undefined);
-  rows.push([`${size} B`, ms(bare / repeat), ms(hash / repeat), ms(ours / repeat), `${((ours / bare - 1) * 100).toFixed(1)} %`]);
+  const [hash] = await medianPair(
+    5,
+    many(() => sha256(data)),
+    () => undefined,
+  );
+  rows.push([
+    `${size} B`,
+    ms(bare / repeat),
+    ms(hash / repeat),
+    ms(ours / repeat),
+    `${((ours / bare - 1) * 100).toFixed(1)} %`,
+  ]);
 }
 table(
   "Verifying a record (budget: one signature check + 15 % at 1 KiB)",

@@ -2,7 +2,8 @@
 export function table(title, head, rows) {
   const lines = [head, ...rows].map((row) => row.map(String));
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-  const print = (line) => console.log(`  ${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ")}`);
+  const print = (line) =>
+    console.log(`  ${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ")}`);
   console.log(`\n${title}`);
   for (const line of lines) print(line);
 }
@@ -26,7 +27,10 @@ export async function medianPair(runs, first, second) {
   await second();
   const times = [[], []];
   for (let i = 0; i < runs; i++) {
-    for (const [list, call] of [[times[0], first], [times[1], second]]) {
+    for (const [list, call] of [
+      [times[0], first],
+      [times[1], second],
+    ]) {
       const start = process.hrtime.bigint();
       await call();
       list.push(Number(process.hrtime.bigint() - start) / 1e9);

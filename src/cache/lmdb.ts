@@ -1,11 +1,17 @@
 import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { open, RootDatabase } from "lmdb" with { "resolution-mode": "require" };
 import { isHawserError } from "../errors.js";
 import type { Cache, CacheChange } from "../ports.js";
 import { assertCacheKey, cacheUnavailable } from "./key.js";
 import { lmdbFileDefect } from "./lmdb-file.js";
+
+// The types of lmdb's CommonJS build; those of its ES module do not compile under NodeNext. The rule takes the import's
+// attributes for a value.
+/* eslint-disable @typescript-eslint/no-unsafe-assignment */
+type Lmdb = typeof import("lmdb", { with: { "resolution-mode": "require" }});
+type Database = import("lmdb", { with: { "resolution-mode": "require" }}).RootDatabase<Uint8Array, Buffer>;
+/* eslint-enable @typescript-eslint/no-unsafe-assignment */
 
 const FILE_NAME = "cache.mdb";
 
@@ -27,7 +33,7 @@ export function lmdbCache(directory: string): Cache {
 class LmdbCache implements Cache {
   readonly durable = true;
   readonly #directory: string;
-  #database: RootDatabase<Uint8Array, Buffer> | null = null;
+  #database: Database | null = null;
   #closed = false;
 
   constructor(directory: string) {
@@ -88,7 +94,7 @@ class LmdbCache implements Cache {
     if (database !== null) await guardAsync(() => database.close());
   }
 
-  #open(): RootDatabase<Uint8Array, Buffer> {
+  #open(): Database {
     if (this.#closed) throw cacheUnavailable("it is closed");
     if (this.#database !== null) return this.#database;
     const openDatabase = loadLmdb();
@@ -112,10 +118,10 @@ class LmdbCache implements Cache {
   }
 }
 
-/** A CommonJS load, because the types of lmdb's ES module do not compile under NodeNext. @throws CACHE_UNAVAILABLE */
-function loadLmdb(): typeof open {
+/** @throws CACHE_UNAVAILABLE */
+function loadLmdb(): Lmdb["open"] {
   try {
-    return (createRequire(import.meta.url)("lmdb") as { readonly open: typeof open }).open;
+    return (createRequire(import.meta.url)("lmdb") as Lmdb).open;
   } catch (cause) {
     throw cacheUnavailable("the optional dependency lmdb is not installed or does not load here", cause);
   }

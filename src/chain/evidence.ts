@@ -69,9 +69,18 @@ export class Evidence {
     const transactions = this.proven.map(({ tx: { raw }, height, position, branch }) => {
       return { raw, height, position, branch };
     });
-    const coinbases = [...this.#proofs.coinbases].map(([height, { tx: { raw }, position, branch }]) => {
-      return { raw, height, position, branch };
-    });
+    const coinbases = [...this.#proofs.coinbases].map(
+      ([
+        height,
+        {
+          tx: { raw },
+          position,
+          branch,
+        },
+      ]) => {
+        return { raw, height, position, branch };
+      },
+    );
     const spent = new Set(this.proven.flatMap(({ tx }) => tx.inputs[0]?.outpoint.txid ?? []));
     const previous = [...spent].flatMap((txid) => (this.isProven(txid) ? [] : (this.#known.get(txid)?.raw ?? [])));
     return { transactions, coinbases, previous };
@@ -248,7 +257,11 @@ export class Evidence {
     }
     const reason = `it does not prove ${txid}, which it reported`;
     const details = { url: seat.label, reason };
-    const unproven = new HawserError("NETWORK_ANSWER_INVALID", `The answer of ${seat.label} is wrong: ${reason}.`, details);
+    const unproven = new HawserError(
+      "NETWORK_ANSWER_INVALID",
+      `The answer of ${seat.label} is wrong: ${reason}.`,
+      details,
+    );
     dismiss(seat, seat.failure ?? unproven);
   }
 

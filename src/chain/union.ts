@@ -123,14 +123,14 @@ export async function askEach(
   const open = new Set(seats.filter((seat) => !seat.gone));
   if (open.size === 0) return;
   const timer = new AbortController();
-  let firstAtMs: number | null = null;
+  const first: { atMs: number | null } = { atMs: null };
   try {
     await new Promise<void>((resolve, reject) => {
       const finish = (seat: Seat, answered: boolean): void => {
         open.delete(seat);
         if (open.size === 0) resolve();
-        else if (answered && firstAtMs === null) {
-          firstAtMs = clock.nowMs();
+        else if (answered && first.atMs === null) {
+          first.atMs = clock.nowMs();
           const patienceMs = Math.max(limits.sourceMinLatenessMs, panel.latenessMs);
           clock.delay(patienceMs, timer.signal).then(
             () => {
@@ -141,11 +141,15 @@ export async function askEach(
           );
         }
       };
-      for (const seat of [...open]) run(seat).then((answered) => finish(seat, answered), reject);
+      for (const seat of [...open]) {
+        run(seat).then((answered) => {
+          finish(seat, answered);
+        }, reject);
+      }
     });
   } finally {
     timer.abort();
-    if (firstAtMs !== null) panel.latenessMs -= clock.nowMs() - firstAtMs;
+    if (first.atMs !== null) panel.latenessMs -= clock.nowMs() - first.atMs;
   }
 }
 

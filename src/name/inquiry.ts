@@ -108,7 +108,8 @@ export class Inquiry {
   forgetEarlyAbsences(): void {
     this.#asked.clear();
     for (const { bySeat } of this.#seals.values()) {
-      for (const [seat, { spend, early }] of bySeat) if (early && !(spend.spent && spend.height !== null)) bySeat.delete(seat);
+      for (const [seat, { spend, early }] of bySeat)
+        if (early && !(spend.spent && spend.height !== null)) bySeat.delete(seat);
     }
   }
 
