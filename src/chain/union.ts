@@ -76,7 +76,8 @@ export async function ask<T>(
   if (seat.gone) return null;
   const { clock } = panel;
   const leaving = seat.leaving.signal;
-  const signal = panel.signal === undefined ? leaving : AbortSignal.any([panel.signal, leaving]);
+  // One of its own for each call: Node warns of a leak when many calls listen to one signal.
+  const signal = AbortSignal.any(panel.signal === undefined ? [leaving] : [leaving, panel.signal]);
   try {
     const value = await withDeadline({ clock, timeoutMs: limits.sourceTimeoutMs, signal, what: seat.label }, (inner) =>
       run(seat.source, inner),

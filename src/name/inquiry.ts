@@ -88,9 +88,24 @@ export class Inquiry {
     });
   }
 
-  /** What one source says of one seal; asked once. */
-  async askSpend(seat: Seat, { outpoint, script }: FrontierSeal, early = false): Promise<Outspend | null> {
-    // Servers that look an output up by its script answer for that script alone, so a guess at it is a question apart.
+  /** What one source says of one seal. */
+  async askSpend(seat: Seat, seal: FrontierSeal, early = false): Promise<Outspend | null> {
+    const spend = await this.#askOnce(seat, seal);
+    if (spend !== null) this.#note(seat, seal.outpoint, { spend, early });
+    return spend;
+  }
+
+  /**
+   * The same where the script is a guess: only a mined spend is taken down. A server that looks outputs up by script
+   * calls an output under any other script unspent, and that would stand for its answer to the right question.
+   */
+  async guessSpend(seat: Seat, seal: FrontierSeal): Promise<Outspend | null> {
+    const spend = await this.#askOnce(seat, seal);
+    if (spend?.spent === true && spend.height !== null) this.#note(seat, seal.outpoint, { spend, early: false });
+    return spend;
+  }
+
+  async #askOnce(seat: Seat, { outpoint, script }: FrontierSeal): Promise<Outspend | null> {
     const key = `${this.#panel.seats.indexOf(seat)}/${keyOf(outpoint)}/${encodeHex(script)}`;
     let asked = this.#asked.get(key);
     if (asked === undefined) {
@@ -99,9 +114,12 @@ export class Inquiry {
     }
     const spend = await asked;
     if (spend === null) this.#asked.delete(key);
-    const { bySeat } = this.#sealAnswers(outpoint);
-    if (spend !== null && !bySeat.has(seat)) bySeat.set(seat, { spend, early });
     return spend;
+  }
+
+  #note(seat: Seat, outpoint: Outpoint, answer: SpendAnswer): void {
+    const { bySeat } = this.#sealAnswers(outpoint);
+    if (!bySeat.has(seat)) bySeat.set(seat, answer);
   }
 
   /** Forgets the absences that were told before the block that is read was known; a mined spend stays one. */
