@@ -72,7 +72,13 @@ async function storeOne(
       const message = `Another writer stored version ${ver} first.`;
       return { label, outcome: "moved", attempt: { label, code: "moved", message } };
     }
-    const write = { kind: "record" as const, ...conditionFor(provider, reply) };
+    const condition = conditionFor(provider, reply);
+    // W5: without a tag the write would be unconditional, and bury what a faster writer stores in between.
+    if (provider.conditional && condition === undefined) {
+      const message = "It gave no strong ETag with the record, so it cannot be replaced conditionally.";
+      return { label, outcome: "failed", attempt: { label, code: "no-tag", message } };
+    }
+    const write = { kind: "record" as const, ...(condition === undefined ? {} : { condition }) };
     const outcome = await writeOnce(provider, input.path, input.candidate.body, write, options);
     if (outcome === "stored") return { label, outcome, attempt: null };
     there = surveyed === undefined ? undefined : await lookAgain(surveyed, input);
@@ -91,10 +97,10 @@ function isRival(found: Candidate, { candidate, survey }: StoreInput): boolean {
   return ver >= candidate.record.ver && !isFromFuture(survey.route, ver, survey.clock.nowMs());
 }
 
-function conditionFor(provider: StorageProvider, reply: ReplicaReply): { readonly condition?: WriteCondition } {
-  if (!provider.conditional) return {};
-  if (reply.outcome === "absent") return { condition: { ifAbsent: true } };
-  return reply.outcome === "bytes" && reply.tag !== null ? { condition: { ifTag: reply.tag } } : {};
+function conditionFor(provider: StorageProvider, reply: ReplicaReply): WriteCondition | undefined {
+  if (!provider.conditional) return undefined;
+  if (reply.outcome === "absent") return { ifAbsent: true };
+  return reply.outcome === "bytes" && reply.tag !== null ? { ifTag: reply.tag } : undefined;
 }
 
 /** After a refused condition: the same bytes mean that an earlier try went through although its answer was lost. */

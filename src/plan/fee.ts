@@ -35,6 +35,8 @@ const WITNESS_WEIGHT: { readonly [kind in InputKind]: number } = {
   // A DEFAULT signature. One with an explicit ALL is a byte longer.
   p2tr: 1 + 1 + 64,
 };
+/** sat/vB - below which nodes do not take a transaction, unless they were set up otherwise. */
+const RELAY_MIN_SATS_PER_VBYTE = 1;
 /** sat/vB - at which relay policy asks whether an output is worth spending. */
 const DUST_RATE = 3;
 /** vbytes - of the input that spends an output, in the same policy. */
@@ -128,12 +130,14 @@ export function assertFeeAllowed(
 }
 
 /**
- * The median of the fee rates that sources gave (W9): one source alone cannot make a write dear or stuck. Of an even
- * number the lower middle one. Values that are no rates are left out; null when none is left.
+ * The median of the fee rates that sources gave (W9): of three, one alone can make a write neither dear nor stuck. Of an
+ * even number the lower middle one, but never less than nodes relay. Values that are no rates are left out; null when
+ * none is left.
  */
 export function medianFeeRate(ratesSatsPerVbyte: readonly number[]): number | null {
   const rates = ratesSatsPerVbyte.filter(isFeeRate).sort((a, b) => a - b);
-  return rates[Math.floor((rates.length - 1) / 2)] ?? null;
+  const median = rates[Math.floor((rates.length - 1) / 2)];
+  return median === undefined ? null : Math.max(median, RELAY_MIN_SATS_PER_VBYTE);
 }
 
 const isFeeRate = (value: unknown): value is number =>

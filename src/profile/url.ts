@@ -6,10 +6,11 @@ import { limits } from "../limits.js";
  * Why a value is not a URL of U1, as the end of a sentence "a URL that ...", or null if it is one.
  *
  * @param storage - whether it is for a profile's `storage`, where a query would end up in front of the object's path
+ * @param maxBytes - default 255; more for a base with an object's path after it
  */
-export function urlFault(value: unknown, storage: boolean): string | null {
+export function urlFault(value: unknown, storage: boolean, maxBytes: number = limits.urlMaxBytes): string | null {
   if (typeof value !== "string") return "is not a string";
-  if (value.length < 1 || value.length > limits.urlMaxBytes) return `is not 1 to ${limits.urlMaxBytes} bytes long`;
+  if (value.length < 1 || value.length > maxBytes) return `is not 1 to ${maxBytes} bytes long`;
   // U1: `"` and `\` have two spellings in JSON or two meanings to URL parsers, `#` never reaches a server.
   if (!/^[!$-[\]-~]*$/.test(value)) return 'has a character outside 0x21 to 0x7e, or one of " \\ #';
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/?]*))?/.exec(value);

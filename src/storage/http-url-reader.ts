@@ -1,7 +1,9 @@
 import { createDial } from "#dial";
 import { HawserError } from "../errors.js";
+import { limits } from "../limits.js";
 import type { StorageReadOptions, UrlReader } from "../ports.js";
 import { urlFault } from "../profile/url.js";
+import { objectPath } from "../route/layout.js";
 import { fetchHttp } from "../runtime/http-client.js";
 import { parseWebUrl } from "../runtime/web-url.js";
 import type { Dial } from "./dial.js";
@@ -78,8 +80,11 @@ function assertAllowed(url: URL, shownUrl: string, allowHosts: AllowHosts): void
   if (reason !== null) throw hostRefused(shownUrl, reason);
 }
 
+/** bytes - U1 bounds a base in a profile; what is opened has a slash and a path of section 10 after it. */
+const MAX_BYTES = limits.urlMaxBytes + 1 + objectPath("0".repeat(64)).length;
+
 function parseReadableUrl(url: string): URL | null {
-  if (urlFault(url, false) !== null) return null;
+  if (urlFault(url, false, MAX_BYTES) !== null) return null;
   const parsed = parseWebUrl(url);
   return parsed?.protocol === "https:" || parsed?.protocol === "http:" ? parsed : null;
 }

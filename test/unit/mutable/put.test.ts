@@ -333,6 +333,20 @@ describe("W5: races", () => {
     expect(conditions).toEqual([{ ifAbsent: true }, { ifTag: tag }]);
   });
 
+  it("replaces nothing at a conditional provider that gives no tag", async () => {
+    const provider = memoryStorage();
+    await storeAt(provider, signed(1, "theirs"));
+    const weak = wrapped(provider, {
+      read: async (where, options) => {
+        const found = await provider.read(where, options);
+        return found === null ? null : { ...found, tag: null };
+      },
+    });
+    const error = await rejectionOf("STORAGE_UNAVAILABLE", putRecord(inputWith([weak], "x")));
+    expect(error.details.attempts[0]?.code).toBe("no-tag");
+    expect(await recordAt(provider)).toEqual([1, "theirs"]);
+  });
+
   it("writes without condition where there is none", async () => {
     const conditions: unknown[] = [];
     const plain = wrapped(memoryStorage(), {

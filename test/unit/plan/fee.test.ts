@@ -128,6 +128,7 @@ describe("W9: medianFeeRate", () => {
     [[900, 2, 1], 2],
     [[Number.NaN, -1, 0, Number.POSITIVE_INFINITY], null],
     [[10, Number.NaN, 9, 100], 10],
+    [[0.001, 30], 1],
   ])("of %j is %s", (rates, median) => {
     expect(medianFeeRate(rates)).toBe(median);
   });

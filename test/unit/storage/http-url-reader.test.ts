@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
+import { joinBase, objectPath } from "../../../src/route/layout.js";
 import { createUrlReader, httpUrlReader } from "../../../src/storage/http-url-reader.js";
 import { expectCode } from "./expect-code.js";
 import { reply, serve, type TestServer } from "./serve.js";
@@ -30,10 +31,14 @@ describe("httpUrlReader: which URLs", () => {
       ...["ipfs://x", "data:,x", "https:a.example", "https:/a.example", "https://", "https://user@a.example/", ""],
       ...["https://a@b:c@a.example/", "https://a.example/#x", "https://a.example/ x", 'https://a.example/"'],
       ...["https://a.example\\@b.example/", "https://a.example/\n", "https://ä.example/", " https://a.example/"],
-      `https://a.example/${"x".repeat(250)}`,
+      `https://a.example/${"x".repeat(320)}`,
     ]) {
       expect(reader.opens(url), url).toBe(false);
     }
+    // A base of 255 bytes is a good one, and is opened with an object's path after it.
+    const base = `https://a.example/${"x".repeat(255)}`.slice(0, 255);
+    expect(reader.opens(joinBase(base, objectPath("0".repeat(64))))).toBe(true);
+    expect(reader.opens(`${joinBase(base, objectPath("0".repeat(64)))}x`)).toBe(false);
     // An @ is user info only before the first slash or question mark.
     expect(reader.opens("https://a.example/records/alice/x@5.json?u=a@b")).toBe(true);
   });
