@@ -3,13 +3,13 @@
  * as a child process need one that is up to date, but not to wait for it each time. Declarations are left out.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const lock = join(root, "node_modules", ".hawser-build.lock");
 const LOCK_MAX_AGE_MS = 120_000;
+const lock = join(root, "node_modules", ".hawser-build.lock");
 
 /** Whether a file of src/, or what decides how it is built, is newer than what was built from it. */
 function isStale() {
@@ -30,18 +30,29 @@ function modifiedMs(path) {
 function locked(run) {
   for (;;) {
     try {
-      mkdirSync(lock);
+      writeFileSync(lock, String(process.pid), { flag: "wx" });
       break;
     } catch (error) {
       if (error.code !== "EEXIST") throw error;
-      if (Date.now() - modifiedMs(lock) > LOCK_MAX_AGE_MS) rmdirSync(lock);
+      if (isAbandoned()) rmSync(lock, { force: true, recursive: true });
       else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
     }
   }
   try {
     return run();
   } finally {
-    rmdirSync(lock);
+    rmSync(lock, { force: true });
+  }
+}
+
+/** Whether the build that holds the lock was killed. */
+function isAbandoned() {
+  if (Date.now() - modifiedMs(lock) > LOCK_MAX_AGE_MS) return true;
+  try {
+    process.kill(Number(readFileSync(lock, "utf8")), 0);
+    return false;
+  } catch (error) {
+    return error.code === "ESRCH";
   }
 }
 

@@ -1,12 +1,12 @@
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { buildIfStale } from "./build-if-stale.mjs";
+/** Runs the demo in this process, so that one Ctrl-C is one signal and its exit code is the program's. */
+import { existsSync } from "node:fs";
 
-buildIfStale();
-const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
-const child = spawn(process.execPath, [main, "demo", ...process.argv.slice(2)], { stdio: "inherit" });
-// The terminal sends these to the demo too, which cleans up before it ends.
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
-child.on("exit", (code, signal) => {
-  process.exitCode = signal === null ? code : 1;
-});
+if (existsSync(new URL("../node_modules", import.meta.url))) {
+  const { buildIfStale } = await import("./build-if-stale.mjs");
+  buildIfStale();
+  process.argv.splice(2, 0, "demo");
+  await import("../dist/cli/main.js");
+} else {
+  console.error('The dependencies are missing; run "npm ci" first.');
+  process.exitCode = 2;
+}

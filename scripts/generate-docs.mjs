@@ -1,5 +1,5 @@
 // Writes docs/errors.md and docs/limits.md from the sources, and the worked values of docs/protocol.md from the built
-// package. test/package/docs.test.ts imports the same functions and fails when a page is out of date.
+// package. test/package/docs-generated.test.ts imports the same functions and fails when a page is out of date.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";

@@ -31,7 +31,7 @@ export class BlockProofs {
     const before = block.get(txid);
     block.set(txid, claim);
     const { coinbaseWouldHelp } = this.#judge(chain, height, block);
-    if (this.#proven.has(txid)) return "proven";
+    if (this.#proven.get(txid)?.height === height) return "proven";
     // V2: of proofs that lead to one root at two depths none stands without a coinbase, so such a claim stays.
     if (coinbaseWouldHelp) return "open";
     // A wrong claim must not take down what others have proven of the block.

@@ -129,7 +129,11 @@ export class Evidence {
     if (this.isProven(txid)) return true;
     const [first] = reports;
     if (first !== undefined) this.prefetch(first);
-    const tx = await this.transaction(txid, this.#inOrder(reports.map(({ seat }) => seat)));
+    // V8: of those that reported it alone, or liars could have an honest source use up what it may send.
+    const tx = await this.transaction(
+      txid,
+      reports.map(({ seat }) => seat),
+    );
     if (tx !== null && (await this.#proveAny(chain, tx, reports))) return true;
     await Promise.all(reports.map((report) => this.#blame(report)));
     return false;
@@ -249,6 +253,7 @@ export class Evidence {
 
   /** V4: a report that nobody could prove. Where the source failed to answer, it has not answered; else it lied. */
   async #blame({ seat, txid, height }: Report): Promise<void> {
+    if (seat.gone) return;
     const key = this.#panel.seats.indexOf(seat);
     const said = [await this.#fetches.get(`${key}/${txid}`), await this.#claims.get(`${key}/${height}/${txid}`)];
     if (!said.includes("unanswered")) {

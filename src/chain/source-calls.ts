@@ -23,7 +23,7 @@ export async function askTip(panel: Panel, seat: Seat): Promise<SourceTip | null
 export async function askHeaders(panel: Panel, seat: Seat, start: number, count: number): Promise<Uint8Array | null> {
   const answer = await ask(panel, seat, async (source, signal): Promise<Uint8Array> => {
     const headers: unknown = await source.headers(start, count, { signal });
-    check(seat, isBytes(headers), "headers");
+    check(seat, isBytes(headers) && headers.length >= HEADER_BYTES, "at least one header");
     return headers.subarray(0, count * HEADER_BYTES);
   });
   return answer?.value ?? null;
@@ -40,7 +40,8 @@ export async function askHistory(
     check(seat, Array.isArray(entries), "a list");
     const most = limits.historyMaxEntries;
     check(seat, entries.length <= most, `at most ${most} entries of a history`);
-    return entries.map((entry: unknown) => {
+    // Unlike `map`, this visits what an array leaves out, too.
+    return Array.from(entries, (entry: unknown) => {
       const { txid, height } = object(seat, entry);
       check(seat, isHex(txid, 32) && isHeightOrNull(height), "an entry of a history");
       return { txid, height };
@@ -74,8 +75,12 @@ export function askInclusion(
     if (claim === null) return null;
     const { height, position, branch } = object(seat, claim);
     check(seat, isHeight(height) && isHeight(position) && Array.isArray(branch), "a Merkle proof");
-    check(seat, branch.length <= limits.merkleMaxLevels && branch.every(isBytes), "a Merkle branch");
-    return { height, position, branch: branch.map((hash: Uint8Array) => hash.slice()) };
+    check(seat, branch.length <= limits.merkleMaxLevels, "a Merkle branch");
+    const hashes = Array.from(branch, (hash: unknown) => {
+      check(seat, isBytes(hash), "hashes in a Merkle branch");
+      return hash.slice();
+    });
+    return { height, position, branch: hashes };
   });
 }
 
@@ -115,7 +120,7 @@ export async function askUnspent(
   const answer = await ask(panel, seat, async (source, signal): Promise<readonly UnspentOutput[]> => {
     const outputs: unknown = await source.unspent(script, { signal });
     check(seat, Array.isArray(outputs), "a list");
-    return outputs.map((output: unknown) => {
+    return Array.from(outputs, (output: unknown) => {
       const { txid, vout, valueSats, height } = object(seat, output);
       const isOutput = isHex(txid, 32) && isHeight(vout) && typeof valueSats === "bigint" && isHeightOrNull(height);
       check(seat, isOutput, "an unspent output");

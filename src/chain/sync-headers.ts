@@ -100,8 +100,10 @@ async function followSource(
     chain = step.chain;
     start += step.accepted;
     // V1: a source's chain ends before its first header that breaks a rule; the valid part still counts.
-    if (step.stopped !== null) seat.failure = step.stopped;
-    if (step.stopped !== null || step.accepted === 0) break;
+    if (step.stopped !== null) {
+      seat.failure = step.stopped;
+      break;
+    }
   }
   return settle(seat, chain, start - 1);
 }
@@ -121,7 +123,6 @@ function settle(seat: Seat, chain: HeaderChain, reach: number): HeaderChain {
 
 /** Whether the first of some headers follows the stored header below it. */
 function linksTo(stored: HeaderChain, from: number, headers: Uint8Array): boolean {
-  if (headers.length < HEADER_BYTES) return false;
   return parseHeader(headers.subarray(0, HEADER_BYTES)).previousHash === stored.hashAt(from - 1);
 }
 

@@ -38,6 +38,8 @@ export interface Panel {
   readonly signal: AbortSignal | undefined;
   /** ms - for which this read will still wait for sources that others were faster than. */
   latenessMs: number;
+  /** Up to when waiting for latecomers is counted in `latenessMs`. */
+  countedUpToMs: number;
 }
 
 export function createPanel(sources: readonly ChainSource[], clock: Clock, signal: AbortSignal | undefined): Panel {
@@ -54,7 +56,7 @@ export function createPanel(sources: readonly ChainSource[], clock: Clock, signa
     bytes: 0,
     leaving: new AbortController(),
   }));
-  return { seats, clock, signal, latenessMs: limits.sourceLatenessMs };
+  return { seats, clock, signal, latenessMs: limits.sourceLatenessMs, countedUpToMs: 0 };
 }
 
 /** Ends what is still under way: nothing that a source says any more is of use. */
@@ -150,7 +152,12 @@ export async function askEach(
     });
   } finally {
     timer.abort();
-    if (first.atMs !== null) panel.latenessMs -= clock.nowMs() - first.atMs;
+    if (first.atMs !== null) {
+      // Steps that wait at the same time use up the read's patience once.
+      const nowMs = clock.nowMs();
+      panel.latenessMs -= Math.max(0, nowMs - Math.max(first.atMs, panel.countedUpToMs));
+      panel.countedUpToMs = nowMs;
+    }
   }
 }
 

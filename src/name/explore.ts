@@ -15,7 +15,7 @@ export interface Exploration {
   readonly name: Name;
   readonly network: Network;
   readonly evidence: Evidence;
-  readonly inquiry: { guessSpend(seat: Seat, seal: FrontierSeal): Promise<Outspend | null> };
+  readonly inquiry: { askSpend(seat: Seat, seal: FrontierSeal): Promise<Outspend | null> };
   readonly seat: Seat;
   readonly entries: readonly HistoryEntry[];
   /** txids that some source was asked for already. */
@@ -47,7 +47,7 @@ async function exploreEntry(exploration: Exploration, report: Report): Promise<v
   const { script } = output;
   let seal: FrontierSeal = { outpoint: { txid, vout: 1 }, script };
   for (let step = 0; step < EXPLORED_SPENDS; step++) {
-    const spend = await inquiry.guessSpend(seat, seal);
+    const spend = await inquiry.askSpend(seat, seal);
     if (spend?.spent !== true || spend.height === null) return;
     prefetch(exploration, { txid: spend.txid, height: spend.height, seat });
     seal = { outpoint: { txid: spend.txid, vout: 1 }, script };

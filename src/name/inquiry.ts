@@ -14,16 +14,10 @@ import { candidateRecover, candidateRegister, type Frontier, type FrontierSeal }
 /** reports - of one source that are looked at beside one another. */
 const PARALLEL_REPORTS = 8;
 
-/** Whether a source calls an output spent, and whether it was asked before it had named its tip. */
-interface SpendAnswer {
-  readonly spend: Outspend;
-  readonly early: boolean;
-}
-
 /** What the sources say of one seal. */
 interface SealAnswers {
   readonly outpoint: Outpoint;
-  readonly bySeat: Map<Seat, SpendAnswer>;
+  readonly bySeat: Map<Seat, Outspend>;
 }
 
 /** Something that is reported, by every source that reports it. */
@@ -47,7 +41,6 @@ export class Inquiry {
   readonly #history = new Map<Seat, readonly HistoryEntry[]>();
   readonly #seals = new Map<string, SealAnswers>();
   readonly #asked = new Map<string, Promise<Outspend | null>>();
-  /** Whether the stored absence of other beacon entries is about the chain that is read. */
   #beaconStands = false;
 
   constructor(input: ResolveInput, panel: Panel, evidence: Evidence) {
@@ -76,36 +69,24 @@ export class Inquiry {
     });
   }
 
-  /**
-   * Asks, of every seat given, for the spends of these seals where they are not known.
-   *
-   * @param early - whether the sources have not named their tips yet
-   */
-  async askSeals(seats: readonly Seat[], seals: readonly FrontierSeal[], early = false): Promise<void> {
+  /** Asks, of every seat given, for the spends of these seals where they are not known. */
+  async askSeals(seats: readonly Seat[], seals: readonly FrontierSeal[]): Promise<void> {
     await askEach(this.#panel, seats, async (seat) => {
-      const spends = await Promise.all(seals.map((seal) => this.askSpend(seat, seal, early)));
+      const spends = await Promise.all(
+        seals.map(async (seal) => {
+          const { bySeat } = this.#sealAnswers(seal.outpoint);
+          const spend = bySeat.get(seat) ?? (await this.askSpend(seat, seal));
+          if (spend !== null) bySeat.set(seat, spend);
+          return spend;
+        }),
+      );
       return !spends.includes(null);
     });
   }
 
-  /** What one source says of one seal. */
-  async askSpend(seat: Seat, seal: FrontierSeal, early = false): Promise<Outspend | null> {
-    const spend = await this.#askOnce(seat, seal);
-    if (spend !== null) this.#note(seat, seal.outpoint, { spend, early });
-    return spend;
-  }
-
-  /**
-   * The same where the script is a guess: only a mined spend is taken down. A server that looks outputs up by script
-   * calls an output under any other script unspent, and that would stand for its answer to the right question.
-   */
-  async guessSpend(seat: Seat, seal: FrontierSeal): Promise<Outspend | null> {
-    const spend = await this.#askOnce(seat, seal);
-    if (spend?.spent === true && spend.height !== null) this.#note(seat, seal.outpoint, { spend, early: false });
-    return spend;
-  }
-
-  async #askOnce(seat: Seat, { outpoint, script }: FrontierSeal): Promise<Outspend | null> {
+  /** What one source says of one output; asked once. It is not taken down yet, since the output may be no seal. */
+  async askSpend(seat: Seat, { outpoint, script }: FrontierSeal): Promise<Outspend | null> {
+    // A server that looks outputs up by script calls one under any other script unspent: that is a question apart.
     const key = `${this.#panel.seats.indexOf(seat)}/${keyOf(outpoint)}/${encodeHex(script)}`;
     let asked = this.#asked.get(key);
     if (asked === undefined) {
@@ -117,17 +98,11 @@ export class Inquiry {
     return spend;
   }
 
-  #note(seat: Seat, outpoint: Outpoint, answer: SpendAnswer): void {
-    const { bySeat } = this.#sealAnswers(outpoint);
-    if (!bySeat.has(seat)) bySeat.set(seat, answer);
-  }
-
-  /** Forgets the absences that were told before the block that is read was known; a mined spend stays one. */
-  forgetEarlyAbsences(): void {
+  /** Forgets the absences that were told so far; a mined spend stays one. */
+  forgetAbsences(): void {
     this.#asked.clear();
     for (const { bySeat } of this.#seals.values()) {
-      for (const [seat, { spend, early }] of bySeat)
-        if (early && !(spend.spent && spend.height !== null)) bySeat.delete(seat);
+      for (const [seat, spend] of bySeat) if (!spend.spent || spend.height === null) bySeat.delete(seat);
     }
   }
 
@@ -143,10 +118,18 @@ export class Inquiry {
   /** V5: beacon entries older than the REGISTER of a live and sealed tenure need not be asked again within a day. */
   knowsBeacon(seat: Seat, frontier: Frontier): boolean {
     if (this.#history.has(seat)) return true;
-    const checkedAtMs = this.#in.stored.beacon?.checkedAtMs.get(seat.label);
+    const { beacon } = this.#in.stored;
+    const checkedAtMs = beacon?.checkedAtMs.get(seat.label);
     if (!this.#beaconStands || checkedAtMs === undefined || frontier.ended) return false;
+    // Said of one REGISTER, it tells nothing about the beacon below a later one, which another may have come before.
+    if (frontier.register !== beacon?.register) return false;
     const ageMs = this.#in.clock.nowMs() - checkedAtMs;
     return ageMs >= 0 && ageMs < limits.beaconAbsenceMaxAgeMs;
+  }
+
+  /** Whether what was stored of the beacon is about the chain that is read. */
+  get beaconStands(): boolean {
+    return this.#beaconStands;
   }
 
   /** Whether the seat gave the beacon's history in this read. */
@@ -155,12 +138,12 @@ export class Inquiry {
   }
 
   /** Whether the seat answered every absence on which the union rests (V5). */
-  answeredAll(seat: Seat, frontier: Frontier, tipHeight: number): boolean {
+  answeredAll(seat: Seat, frontier: Frontier, chain: HeaderChain): boolean {
     return (
       this.knowsBeacon(seat, frontier) &&
       frontier.seals.every(({ outpoint }) => {
-        const spend = this.#sealAnswers(outpoint).bySeat.get(seat)?.spend;
-        return spend !== undefined && !isMined(spend, tipHeight);
+        const spend = this.#sealAnswers(outpoint).bySeat.get(seat);
+        return spend !== undefined && !isMined(seat, spend, chain);
       })
     );
   }
@@ -197,11 +180,11 @@ export class Inquiry {
     else if (mustFit) for (const { seat } of reports) seat.lies++;
   }
 
-  /** The mined spends of seals that sources report. Above the best chain's tip nothing can be proven yet. */
+  /** The mined spends of seals that sources report. */
   #sealClaims(chain: HeaderChain): readonly Claimed[] {
     return [...this.#seals.values()].flatMap(({ outpoint, bySeat }) => {
-      const reports = [...bySeat].flatMap(([seat, { spend }]) =>
-        isMined(spend, chain.tipHeight) ? [{ txid: spend.txid, height: spend.height, seat }] : [],
+      const reports = [...bySeat].flatMap(([seat, spend]) =>
+        isMined(seat, spend, chain) ? [{ txid: spend.txid, height: spend.height, seat }] : [],
       );
       const fits = (tx: Transaction): boolean => spends(tx, outpoint);
       return byTxid(reports).map((same) => {
@@ -215,8 +198,9 @@ export class Inquiry {
     const { name, network } = this.#in;
     const reports = [...this.#history].flatMap(([seat, entries]) =>
       entries.flatMap(({ txid, height }) => {
-        const isOpen = height !== null && height <= chain.tipHeight && !this.#evidence.isProven(txid);
-        return isOpen ? [{ txid, height, seat }] : [];
+        // C5: nothing below the checkpoint is an operation, and nothing there can be proven.
+        if (height === null || height <= chain.baseHeight || !isPlace(seat, chain, height)) return [];
+        return this.#evidence.isProven(txid) ? [] : [{ txid, height, seat }];
       }),
     );
     const fits = (tx: Transaction): boolean =>
@@ -228,12 +212,12 @@ export class Inquiry {
    * Transactions that are said to spend an open seal without being mined in the best chain. Only those whose bytes some
    * source shows: what is left is still nobody's proof, since signatures are not checked here.
    */
-  async unminedSpends(frontier: Frontier, tipHeight: number): Promise<readonly Transaction[]> {
+  async unminedSpends(frontier: Frontier, chain: HeaderChain): Promise<readonly Transaction[]> {
     const found = new Map<string, Transaction>();
     await Promise.all(
       frontier.seals.map(async ({ outpoint }) => {
-        const reports = [...this.#sealAnswers(outpoint).bySeat].flatMap(([seat, { spend }]) =>
-          spend.spent && !isMined(spend, tipHeight) ? [{ txid: spend.txid, height: 0, seat }] : [],
+        const reports = [...this.#sealAnswers(outpoint).bySeat].flatMap(([seat, spend]) =>
+          spend.spent && !isMined(seat, spend, chain) ? [{ txid: spend.txid, height: 0, seat }] : [],
         );
         for (const same of byTxid(reports)) {
           const txid = same[0]?.txid ?? "";
@@ -248,19 +232,19 @@ export class Inquiry {
     return [...found.values()];
   }
 
-  /** Marks the sources that left out what another one proved at a height that both reach. */
-  judgeOmissions(height: number): void {
+  /** Marks the sources that left out what another one proved at or below `height`. */
+  judgeOmissions(chain: HeaderChain, height: number): void {
     const { name, network } = this.#in;
     for (const { tx, height: minedAt } of this.#evidence.proven) {
       if (minedAt > height) continue;
       if (candidateRegister(tx, name, network) || candidateRecover(tx, name, network)) {
         for (const [seat, entries] of this.#history) {
-          if (seat.reach >= minedAt && !entries.some(({ txid }) => txid === tx.txid)) seat.withheld = true;
+          if (!entries.some(({ txid }) => txid === tx.txid)) seat.withheld = true;
         }
       }
       for (const { outpoint } of tx.inputs) {
-        for (const [seat, { spend }] of this.#seals.get(keyOf(outpoint))?.bySeat ?? []) {
-          if (seat.reach >= minedAt && !isMined(spend, height)) seat.withheld = true;
+        for (const [seat, spend] of this.#seals.get(keyOf(outpoint))?.bySeat ?? []) {
+          if (!isMined(seat, spend, chain)) seat.withheld = true;
         }
       }
     }
@@ -268,17 +252,28 @@ export class Inquiry {
 
   #sealAnswers(outpoint: Outpoint): SealAnswers {
     const key = keyOf(outpoint);
-    const answers = this.#seals.get(key) ?? { outpoint, bySeat: new Map<Seat, SpendAnswer>() };
+    const answers = this.#seals.get(key) ?? { outpoint, bySeat: new Map<Seat, Outspend>() };
     this.#seals.set(key, answers);
     return answers;
   }
 }
 
+/**
+ * Whether what a source says of a height can be about the best chain: not above its tip, where nothing can be proven
+ * yet, and not in a block in which the source is known to follow another branch. Two honest sources may differ in the
+ * last blocks, and then neither lies.
+ */
+function isPlace(seat: Seat, chain: HeaderChain, height: number): boolean {
+  if (height > chain.tipHeight) return false;
+  return seat.chain === null || height > seat.reach || seat.chain.hashAt(height) === chain.hashAt(height);
+}
+
 function isMined(
+  seat: Seat,
   spend: Outspend,
-  tipHeight: number,
+  chain: HeaderChain,
 ): spend is { readonly spent: true; readonly txid: string; readonly height: number } {
-  return spend.spent && spend.height !== null && spend.height <= tipHeight;
+  return spend.spent && spend.height !== null && isPlace(seat, chain, spend.height);
 }
 
 function spends(tx: Transaction, { txid, vout }: Outpoint): boolean {

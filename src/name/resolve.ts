@@ -82,15 +82,18 @@ class Resolver {
     this.#event("headers", "Asking the chain sources for their tips");
     const storedSeals = this.#askStoredSeals(before, stored);
     const tips = await askTips(this.#panel);
-    const [chain] = await Promise.all([
+    const [chain, askedEarly] = await Promise.all([
       syncHeaders(this.#panel, tips, before),
-      storedSeals.then((asked) => (asked ? undefined : this.#exploreBeacon())),
+      storedSeals.then(async (asked) => {
+        if (!asked) await this.#exploreBeacon();
+        return asked;
+      }),
     ]);
     // V6: E. Nothing of the protocol is at or below a checkpoint, so a chain too short for E is read there.
     const height = Math.max(chain.baseHeight, chain.tipHeight - minConfirmations + 1);
     // An absence that was asked for beside the tip speaks of E only if E was already mined when it was asked.
     const wasKnown = height <= before.tipHeight && before.hashAt(height) === chain.hashAt(height);
-    if (!wasKnown) this.#inquiry.forgetEarlyAbsences();
+    if (askedEarly && !wasKnown) this.#inquiry.forgetAbsences();
 
     this.#evidence.restore(chain, stored);
     this.#inquiry.noteRestored();
@@ -105,7 +108,7 @@ class Resolver {
     const input = threadOfStored({ ...this.#in, chain: before, stored });
     const seals = input === null ? [] : findFrontier(input, before.tipHeight).seals;
     if (seals.length === 0) return false;
-    await this.#inquiry.askSeals(this.#panel.seats, seals, true);
+    await this.#inquiry.askSeals(this.#panel.seats, seals);
     return true;
   }
 
@@ -171,8 +174,8 @@ class Resolver {
 
   async #conclude(chain: HeaderChain, height: number, state: ThreadState): Promise<ResolveOutcome> {
     const frontier = findFrontier(this.#thread(), chain.tipHeight);
-    const unmined = await this.#inquiry.unminedSpends(frontier, chain.tipHeight);
-    this.#inquiry.judgeOmissions(height);
+    const unmined = await this.#inquiry.unminedSpends(frontier, chain);
+    this.#inquiry.judgeOmissions(chain, height);
     const complete = this.#panel.seats.filter((seat) => this.#isComplete(seat, chain, height, frontier));
     const atTip = runThread(this.#thread(), chain.tipHeight);
     const stored = this.#toStore(complete, atTip);
@@ -229,15 +232,16 @@ class Resolver {
   /** V5: the same source answered every absence on which the union rests, on the best chain (V4). */
   #isComplete(seat: Seat, chain: HeaderChain, height: number, frontier: Frontier): boolean {
     if (this.#unresolved || seat.gone || seat.lies > 0 || !witnesses(seat, chain, height)) return false;
-    return this.#inquiry.answeredAll(seat, frontier, chain.tipHeight);
+    return this.#inquiry.answeredAll(seat, frontier, chain);
   }
 
   #toStore(complete: readonly Seat[], atTip: ThreadState): StoredName {
     const register = atTip.operations.find((operation) => operation.kind === "register")?.txid ?? null;
     const evidence = this.#evidence.stored();
     if (register === null) return { ...evidence, beacon: null };
-    const old = this.#in.stored.beacon;
-    const checkedAtMs = new Map(old !== null && old.register === register ? old.checkedAtMs : []);
+    // A REGISTER that a reorganisation moved may have another before it now, of which nobody was asked.
+    const old = this.#inquiry.beaconStands ? this.#in.stored.beacon : null;
+    const checkedAtMs = new Map(old?.register === register ? old.checkedAtMs : []);
     for (const seat of complete) {
       if (this.#inquiry.gaveHistory(seat)) checkedAtMs.set(seat.label, this.#in.clock.nowMs());
     }

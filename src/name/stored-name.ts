@@ -25,8 +25,10 @@ export function mergeStoredNames(loaded: StoredName, found: StoredName, kept: St
   const place = ({ raw, height, position }: StoredTransaction): string => `${height}/${position}/${encodeHex(raw)}`;
   const checkedAtMs = new Map(found.beacon?.checkedAtMs);
   if (kept.beacon !== null && kept.beacon.register === found.beacon?.register) {
-    for (const [label, ms] of kept.beacon.checkedAtMs)
-      checkedAtMs.set(label, Math.max(ms, checkedAtMs.get(label) ?? 0));
+    const judged = loaded.beacon?.register === kept.beacon.register ? loaded.beacon.checkedAtMs : null;
+    for (const [label, ms] of kept.beacon.checkedAtMs) {
+      if (judged?.get(label) !== ms) checkedAtMs.set(label, Math.max(ms, checkedAtMs.get(label) ?? 0));
+    }
   }
   return {
     transactions: merge(loaded.transactions, found.transactions, kept.transactions, place),

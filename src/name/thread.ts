@@ -71,6 +71,8 @@ export interface Frontier {
   readonly seal: FrontierSeal | null;
   /** Whether no seal is open, or its tenure is over at the tip: what can still come is in the beacon. */
   readonly ended: boolean;
+  /** txid of the REGISTER of the last tenure, display order; null when there is no tenure. */
+  readonly register: string | null;
 }
 
 /**
@@ -129,6 +131,7 @@ export function findFrontier(input: ThreadInput, tipHeight: number): Frontier {
     seals,
     seal: lastIsOpen ? (seals.at(-1) ?? null) : null,
     ended: !lastIsOpen || tipHeight >= freeFromHeight(input.network, last.clock),
+    register: last?.operations.find(({ kind }) => kind === "register")?.txid ?? null,
   };
 }
 

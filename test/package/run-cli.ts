@@ -47,11 +47,13 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into documents of many shapes
 type Document = any;
 
-/** Runs it with `--json`, expects `exitCode`, and gives the one document on stdout. */
+/** Runs it with `--json`, expects `exitCode`, and gives the one document on stdout; stderr has errors alone. */
 export async function runJson(args: readonly string[], exitCode: number, options: CliOptions = {}): Promise<Document> {
   const result = await runCli([...args, "--json"], options);
   expect(result.exitCode, result.stderr + result.text).toBe(exitCode);
   expect(result.text.trimEnd().split("\n")).toHaveLength(1);
+  if (exitCode <= 1) expect(result.stderr).toBe("");
+  else expect(result.stderr).toMatch(/^hawser: /);
   return JSON.parse(result.text);
 }
 

@@ -1,0 +1,251 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import ts from "typescript";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type Devnet, startDevnet } from "../../src/devnet/index.js";
+import { createReader } from "../../src/index.js";
+import type { Cache, StorageProvider, Wallet } from "../../src/ports.js";
+import { systemRandom } from "../../src/runtime/random.js";
+import { memoryStorage } from "../../src/storage/memory.js";
+import { createPrivateKey, privateKeyWallet } from "../../src/wallet/private-key.js";
+import { createWriter } from "../../src/writer.js";
+import { FakeIndexedDb, FakeKeyRange } from "./indexed-db.js";
+import { root } from "./pages.js";
+import {
+  entryPoints,
+  removeSamples,
+  runSample,
+  type Sample,
+  type SampleRun,
+  samples,
+  writeSamples,
+} from "./samples.js";
+
+beforeAll(writeSamples);
+afterAll(removeSamples);
+
+const text = (bytes: Uint8Array | null | undefined): string => new TextDecoder().decode(bytes ?? new Uint8Array());
+const path = `objects/ab/${"ab".repeat(32)}`;
+const bytes = (words: string): Uint8Array => new TextEncoder().encode(words);
+
+describe("code in the documentation", () => {
+  it("compiles against what the package exports", { timeout: 120_000 }, () => {
+    const config = ts.readConfigFile(join(root, "tsconfig.json"), (path) => ts.sys.readFile(path));
+    const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
+    const paths = Object.fromEntries([...entryPoints].map(([name, source]) => [name, [join(root, source)]]));
+    const program = ts.createProgram(
+      samples.map(({ file }) => file),
+      { ...options, paths: { ...options.paths, ...paths }, noUnusedLocals: false, noEmit: true },
+    );
+    const problems = samples.flatMap(({ file, where }) => {
+      const source = program.getSourceFile(file);
+      const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+      return found.map(({ messageText, start = 0 }) => {
+        const line = source?.getLineAndCharacterOfPosition(start).line ?? 0;
+        return `${where} + ${line}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`;
+      });
+    });
+    expect(problems).toEqual([]);
+  });
+
+  it("of the README runs in the oldest Node as it stands", () => {
+    const [quickStart, ...others] = samples.filter(({ isWhole, page }) => isWhole && page === "README.md");
+    expect(others).toEqual([]);
+    const { diagnostics = [], outputText } = ts.transpileModule(quickStart?.code ?? "", {
+      fileName: "try.mjs",
+      reportDiagnostics: true,
+      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, allowJs: true },
+    });
+    expect(diagnostics.map(({ messageText }) => messageText)).toEqual([]);
+    // Syntax that is newer than the target would have been rewritten with helpers.
+    expect(outputText).not.toContain("__");
+  });
+
+  it.each(samples.filter(({ isWhole }) => isWhole))(
+    "runs and prints what it says: $where",
+    { timeout: 120_000 },
+    async (sample) => {
+      const said = [...sample.code.matchAll(/\/\/ prints (.*)$/gm)].map(([, words]) => words);
+      const { printed } = await runSample(sample, new Map());
+      expect(printed).toEqual(said);
+      expect(said.length).toBeGreaterThan(0);
+    },
+  );
+});
+
+/** What a sample that cannot stand alone must do, once servers of a devnet stand for those that it names. */
+interface Use {
+  readonly page: string;
+  /** Words that are in this sample of the page and in no other. */
+  readonly has: string;
+  readonly check: (run: SampleRun, world: World) => Promise<void> | void;
+}
+
+interface World {
+  readonly devnet: Devnet;
+}
+
+const uses: readonly Use[] = [
+  {
+    page: "README.md",
+    has: 'lmdbCache("/var/lib/my-app/hawser")',
+    check: ({ printed }) => {
+      expect(printed).toEqual([]);
+    },
+  },
+  {
+    page: "docs/guides/node.md",
+    has: "proven absent:",
+    check: ({ printed }, { devnet }) => {
+      expect(printed).toEqual([`1 16 ${devnet.height()}`]);
+    },
+  },
+  {
+    page: "docs/guides/browser.md",
+    has: "show(element",
+    check: async ({ exported }) => {
+      const element = { textContent: "" };
+      await exported.show(element);
+      expect(element.textContent).toBe("a sailor");
+    },
+  },
+  { page: "docs/guides/browser.md", has: "indexedDB.open", check: checkBrowserCache },
+  {
+    page: "docs/guides/providers.md",
+    has: "mirror = http(",
+    check: async ({ exported }, { devnet }) => {
+      const mirror = exported.mirror as StorageProvider;
+      const origin = exported.origin as StorageProvider;
+      expect(await origin.write(path, bytes("x"), { kind: "object", condition: { ifAbsent: true } })).toBe("stored");
+      expect(await origin.write(path, bytes("y"), { kind: "object", condition: { ifAbsent: true } })).toBe("moved");
+      expect(text((await mirror.read(path, { maxBytes: 9, kind: "object" }))?.bytes)).toBe("x");
+      expect(origin.urlOf(path)).toBe(`https://cdn.example/data/${path}`);
+      expect(mirror.urlOf(path)).toBe(`${devnet.storeUrls[0] ?? ""}/${path}`);
+    },
+  },
+  {
+    page: "docs/guides/providers.md",
+    has: "diskStorage(",
+    check: async ({ exported }) => {
+      const disk = exported.disk as StorageProvider;
+      expect(await disk.write(path, bytes("x"), { kind: "object" })).toBe("stored");
+      expect(text((await disk.read(path, { maxBytes: 9, kind: "object" }))?.bytes)).toBe("x");
+      expect(disk.urlOf(path)).toBe(`https://alice.example/hawser/${path}`);
+    },
+  },
+  { page: "docs/guides/wallets.md", has: "extensionWallet", check: checkExtensionWallet },
+];
+
+async function checkBrowserCache({ exported }: SampleRun, { devnet }: World): Promise<void> {
+  vi.stubGlobal("indexedDB", new FakeIndexedDb());
+  vi.stubGlobal("IDBKeyRange", FakeKeyRange);
+  const cache = (await exported.openCache("hawser")) as Cache;
+  expect(cache.durable).toBe(true);
+  expect(await cache.get("a")).toBeNull();
+  const count = (key: string): Promise<number> =>
+    cache.update(key, (current) => {
+      const next = (current?.[0] ?? 0) + 1;
+      return { value: Uint8Array.of(next), result: next };
+    });
+  // Updates that run at once do not lose one another.
+  expect((await Promise.all([count("a/1"), count("a/1"), count("a/1")])).sort()).toEqual([1, 2, 3]);
+  await count("b");
+  expect(await cache.update("b", (current) => ({ result: current?.length }))).toBe(1);
+  expect(await cache.keys("a/")).toEqual(["a/1"]);
+  const problem = new Error("no");
+  const failing = cache.update("b", () => {
+    throw problem;
+  });
+  await expect(failing).rejects.toBe(problem);
+  expect(await cache.get("b")).toEqual(Uint8Array.of(1));
+  await cache.update("b", () => ({ value: null, result: undefined }));
+  expect(await cache.get("b")).toBeNull();
+  // Another page with the same database finds what this one kept, and a reader can work on it.
+  const again = (await exported.openCache("hawser")) as Cache;
+  expect(await again.get("a/1")).toEqual(Uint8Array.of(3));
+  const reader = createReader(devnet.readerOptions({ cache: again }));
+  expect((await reader.getMutable("alice", "bio")).found).toBe(true);
+  expect((await again.keys("floor/regtest/alice/")).length).toBe(1);
+  await reader.close();
+}
+
+async function checkExtensionWallet({ exported }: SampleRun, { devnet }: World): Promise<void> {
+  const wallet = privateKeyWallet({
+    privateKey: createPrivateKey(systemRandom),
+    network: "regtest",
+    random: systemRandom,
+  });
+  const [account] = await wallet.accounts();
+  if (account === undefined) throw new Error("no account");
+  let declines = false;
+  const extension = {
+    signPsbt: async (hex: string, { toSignInputs }: { toSignInputs: { index: number }[] }): Promise<string> => {
+      if (declines) throw new Error("no");
+      const inputs = toSignInputs.map(({ index }) => index);
+      const [signed] = await wallet.signPsbts([{ psbt: Buffer.from(hex, "hex"), inputs, description: "" }]);
+      return Buffer.from(signed ?? []).toString("hex");
+    },
+  };
+  await devnet.faucet(account.script, 200_000n);
+  const reader = createReader(devnet.readerOptions());
+  const writer = createWriter({
+    reader,
+    storage: [memoryStorage()],
+    wallet: exported.extensionWallet(extension, account) as Wallet,
+    pollIntervalMs: 50,
+  });
+  const { state } = await writer.registerName("bob");
+  expect(state).toBe("done");
+  declines = true;
+  await expect(writer.registerName("carol")).rejects.toMatchObject({ code: "WALLET_REFUSED" });
+  await reader.close();
+}
+
+describe("code that names servers, against a devnet", () => {
+  const directory = mkdtempSync(join(tmpdir(), "hawser-docs-"));
+  let world: World;
+  let places: ReadonlyMap<string, string>;
+
+  beforeAll(async () => {
+    const devnet = await startDevnet({ sources: 2, stores: 1 });
+    world = { devnet };
+    const { writer } = await devnet.fundedWriter();
+    await writer.registerName("alice");
+    await writer.putMutable("alice", "settings", bytes('{"theme":"dark"}'));
+    await writer.putMutable("alice", "bio", bytes("a sailor"));
+    const [source = "", other = ""] = devnet.sourceUrls;
+    const [store = ""] = devnet.storeUrls;
+    places = new Map([
+      ["https://a.example/api", source],
+      ["https://b.example/api", other],
+      ["https://data.example/hawser", store],
+      ["https://mirror.example/data", store],
+      ["https://upload.example/data", store],
+      ['network: "mainnet"', 'network: "regtest"'],
+      ["/var/lib/my-app/hawser", join(directory, "cache")],
+      ["/srv/www/hawser", join(directory, "www")],
+    ]);
+    vi.stubGlobal("freshToken", () => Promise.resolve("token"));
+  });
+
+  afterAll(async () => {
+    vi.unstubAllGlobals();
+    await world.devnet.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const others = samples.filter(({ isWhole }) => !isWhole);
+  const useOf = (sample: Sample): Use[] =>
+    uses.filter(({ page, has }) => page === sample.page && sample.code.includes(has));
+
+  it("is all of the code that does not stand alone", () => {
+    expect(others.filter((sample) => useOf(sample).length !== 1).map(({ where }) => where)).toEqual([]);
+    expect(others).toHaveLength(uses.length);
+  });
+
+  it.each(others)("does what the page says: $where", async (sample) => {
+    const [use] = useOf(sample);
+    await use?.check(await runSample(sample, places), world);
+  });
+});

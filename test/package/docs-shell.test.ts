@@ -1,0 +1,119 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { blocksOf, pages, read, root } from "./pages.js";
+import { buildProgram, collect } from "./run-cli.js";
+
+interface Block {
+  readonly page: string;
+  readonly where: string;
+  readonly code: string;
+}
+
+const blocks: readonly Block[] = pages.flatMap((page) =>
+  blocksOf(page, "sh").map(({ line, code }) => ({ page, where: `${page}:${line}`, code })),
+);
+const isNpm = ({ code }: Block): boolean => /^npm /.test(code);
+const isAlias = ({ code }: Block): boolean => /^alias /.test(code);
+const startsDevnet = ({ code }: Block): boolean => /^hawser devnet /.test(code);
+const prelude = ["shopt -s expand_aliases", ...blocks.filter(isAlias).map(({ code }) => code)];
+
+const missing = ["bash", "curl"].filter((tool) => spawnSync(tool, ["--version"]).error !== undefined);
+const mayRun = missing.length === 0 || process.env["CI"] !== undefined;
+
+describe("shell commands in the documentation", () => {
+  it("of npm are those that CI runs", () => {
+    const commands = blocks.filter(isNpm).flatMap(({ code }) => code.split(/\n|&&/).map((command) => command.trim()));
+    expect(commands.length).toBeGreaterThan(4);
+    const run = read(".ci/run");
+    // It adds reporters to the tests; the benchmarks take minutes and decide nothing.
+    const covered = (command: string): boolean => new RegExp(`^[^#]*\\b${command}\\b`, "m").test(run);
+    expect(commands.filter((command) => !command.startsWith("npm run bench") && !covered(command))).toEqual([]);
+  });
+
+  it("are all run by npm's test or below", () => {
+    expect(blocks.filter(isAlias)).toHaveLength(1);
+    const others = blocks.filter((block) => !isNpm(block) && !isAlias(block)).map(({ page }) => page);
+    expect(others).toEqual(["README.md", "README.md", "docs/guides/devnet.md"]);
+  });
+});
+
+describe.runIf(mayRun)(`shell commands, in a checkout (missing here: ${missing.join(", ") || "nothing"})`, () => {
+  let checkout: string;
+
+  beforeAll(() => {
+    buildProgram();
+    checkout = mkdtempSync(join(tmpdir(), "hawser-docs-shell-"));
+    for (const name of ["dist", "README.md"]) symlinkSync(join(root, name), join(checkout, name));
+  });
+  afterAll(() => {
+    rmSync(checkout, { recursive: true, force: true });
+  });
+
+  /** Runs a block that keeps running, gives its output to `use` once it has said that it can be interrupted. */
+  async function withDevnet(block: Block | undefined, use: (said: string) => Promise<void>): Promise<void> {
+    const child = spawn("bash", ["-c", [...prelude, block?.code].join("\n")], {
+      cwd: checkout,
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
+    const said = collect(child.stdout);
+    try {
+      while (!said().includes("Ctrl-C ends it.") && child.exitCode === null) {
+        await Promise.race([once(child.stdout, "data"), once(child, "close")]);
+      }
+      await use(said().toString());
+    } finally {
+      // Ctrl-C goes to all that the shell started.
+      if (child.exitCode === null && child.pid !== undefined) {
+        const ended = once(child, "close");
+        process.kill(-child.pid, "SIGINT");
+        await ended;
+      }
+    }
+  }
+
+  it("of the README: a name from key to file, in two shells", { timeout: 180_000 }, async () => {
+    const [first, second] = blocks.filter((block) => block.page === "README.md" && !isNpm(block) && !isAlias(block));
+    expect(first).toSatisfy(startsDevnet);
+    await withDevnet(first, async (said) => {
+      const settings = said.split("\n").filter((line) => /^ *export /.test(line));
+      expect(settings.length).toBeGreaterThan(3);
+      const script = ["set -euo pipefail", ...prelude, ...settings, second?.code].join("\n");
+      const child = spawn("bash", ["-c", script], { cwd: checkout, stdio: ["ignore", "pipe", "pipe"] });
+      const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+      const [exitCode] = (await once(child, "close")) as [number | null];
+      expect(exitCode, stderr().toString()).toBe(0);
+      const lines = stdout().toString().trimEnd().split("\n");
+      expect(lines).toContain('{"theme": "dark"}');
+      expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ found: true, name: { status: "active" } });
+      expect(stderr().toString()).toMatch(/ fresh +version 1$/m);
+      expect(readFileSync(join(checkout, "copy.md"), "utf8")).toBe(read("README.md"));
+    });
+  });
+
+  it("of the devnet guide, with each request that its table lists", { timeout: 60_000 }, async () => {
+    const page = "docs/guides/devnet.md";
+    const [block] = blocks.filter((one) => one.page === page);
+    await withDevnet(block, async (said) => {
+      const [url = ""] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
+      const rows = [...read(page).matchAll(/^\| `POST (\/[a-z/]+)`.*$/gm)];
+      expect(rows.map(([, path]) => path)).toEqual(["/devnet/mine", "/devnet/faucet", "/control"]);
+      for (const [row, path = ""] of rows) {
+        const [, bodies = "", answer = ""] = row.split(" | ");
+        for (const [, body = ""] of bodies.matchAll(/`(\{[^`]*\})`/g)) {
+          const sent = body.replace('"address": "bcrt1..."', `"script": "5120${"00".repeat(32)}"`);
+          const headers = { "content-type": "application/json" };
+          const reply = await fetch(url + path, { method: "POST", headers, body: sent });
+          const got: unknown = await reply.json();
+          expect(reply.status, `${path} ${sent} ${JSON.stringify(got)}`).toBe(200);
+          if (path === "/control") expect(got).toEqual(JSON.parse(sent));
+          for (const [, member = ""] of answer.matchAll(/"([a-z]+)"/g)) expect(got).toHaveProperty(member);
+        }
+      }
+    });
+  });
+});
