@@ -39,7 +39,8 @@ export interface ReaderOptions {
  */
 export function createReader(options: ReaderOptions): Reader {
   const network = getNetwork(options.network);
-  const { sources, minSources = Math.min(2, sources.length), minConfirmations = network.minConfirmations } = options;
+  const { sources, minConfirmations = network.minConfirmations } = options;
+  const { minSources = sources.length > 1 ? 2 : 1 } = options;
   assertInteger("minSources", minSources, 1);
   assertInteger("minConfirmations", minConfirmations, 1, 10_000);
   if (options.maxTipAgeMs !== undefined) assertInteger("maxTipAgeMs", options.maxTipAgeMs, 1);

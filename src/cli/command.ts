@@ -12,6 +12,8 @@ export interface Flag {
   readonly value: string | null;
   /** Whether it may be given several times. */
   readonly repeatable?: boolean | undefined;
+  /** Whether the command cannot do without it. */
+  readonly required?: boolean | undefined;
   readonly help: string;
 }
 
@@ -84,6 +86,11 @@ export class Arguments {
     return typeof value === "string" ? value : undefined;
   }
 
+  /** The value of a flag that must be given. */
+  requiredText(name: string): string {
+    return this.text(name) ?? unreachable(`the flag --${name} is missing`);
+  }
+
   /** The values of a repeatable flag, or undefined where it is not given. */
   list(name: string): readonly string[] | undefined {
     const value = this.#value(name);
@@ -105,10 +112,16 @@ export class Arguments {
   }
 }
 
+/** A flag with what stands for its value. */
+export function termOf({ name, value }: Flag): string {
+  return `--${name}${value === null ? "" : ` ${value}`}`;
+}
+
 /** How a command is called, on one line. */
 export function usageOf(command: Command): string {
   const positionals = command.arguments.map(({ name, optional }) => (optional === true ? `[${name}]` : name));
-  return ["hawser", ...command.words, ...positionals, "[flags]"].join(" ");
+  const required = command.flags.filter((flag) => flag.required === true).map(termOf);
+  return ["hawser", ...command.words, ...positionals, ...required, "[flags]"].join(" ");
 }
 
 /**
@@ -130,6 +143,8 @@ export function parseArguments(command: Command, argv: readonly string[]): Argum
   if (missing !== undefined) throw usageError(missing.name, `an argument (usage: ${usageOf(command)})`, "none");
   const extra = positionals[command.arguments.length];
   if (extra !== undefined) throw usageError("arguments", `no more of them (usage: ${usageOf(command)})`, quoted(extra));
+  const unset = command.flags.find(({ name, required }) => required === true && values[name] === undefined);
+  if (unset !== undefined) throw usageError(`--${unset.name}`, `a value (usage: ${usageOf(command)})`, "none");
   return new Arguments(command, positionals, values);
 }
 
@@ -142,7 +157,11 @@ function orUsageError<T>(command: Command, parse: () => T): T {
     // What Node says after its first sentence speaks of "--", which hardly anybody means.
     const [first = ""] = error.message.split(/\. |\n/);
     const got = first.replace(/\.$/, "");
-    const expected = `the flags that hawser ${command.words.join(" ")} --help lists`;
+    const [, flag = null] = /^Option '(--[^' ]+)' argument is ambiguous/.exec(got) ?? [];
+    const expected =
+      flag === null
+        ? `the flags that hawser ${command.words.join(" ")} --help lists`
+        : `${flag}=VALUE where the value begins with "-"`;
     throw new HawserError("INPUT_INVALID", `${got}: expected ${expected}.`, { argument: "flags", expected, got });
   }
 }

@@ -39,7 +39,7 @@ export const commands: readonly Command[] = [
       "Prints the addresses to fund and the public key that records are signed with.",
     ],
     arguments: [],
-    flags: [{ name: "out", value: "FILE", help: "The file to make" }, ...networkFlags, ...outputFlags],
+    flags: [{ name: "out", value: "FILE", required: true, help: "The file to make" }, ...networkFlags, ...outputFlags],
     examples: ["hawser keygen --out alice.key --network regtest"],
     load: () => import("./commands/keygen.js"),
   },
@@ -105,7 +105,7 @@ export const commands: readonly Command[] = [
   {
     words: ["cat"],
     summary: "Get immutable data that a name's index holds, by its key.",
-    arguments: [name, { name: "KEY", help: "SHA-256 of the data, 64 hex digits" }],
+    arguments: [name, { name: "KEY", help: "SHA-256 of the data, 64 hex digits; with or without i: in front" }],
     flags: [outFlag, ...readFlags],
     examples: ["hawser cat alice 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --out test.txt"],
     load: () => import("./commands/cat.js"),

@@ -34,6 +34,10 @@ export interface ConfigFile {
 
 const MAX_BYTES = 256 * 1024;
 
+/** As much as the flags take. */
+export const MAX_TIMEOUT_MS = 7 * 24 * 3_600_000;
+export const MAX_CONFIRMATIONS = 10_000;
+
 const count = z.number().check(z.int(), z.minimum(1));
 const texts = z.array(z.string());
 const store = z.strictObject({
@@ -50,9 +54,9 @@ const configFile = z.strictObject({
   cache: z.optional(z.string()),
   keyFile: z.optional(z.string()),
   minSources: z.optional(count),
-  minConfirmations: z.optional(count),
+  minConfirmations: z.optional(count.check(z.maximum(MAX_CONFIRMATIONS))),
   required: z.optional(count),
-  timeoutMs: z.optional(count),
+  timeoutMs: z.optional(count.check(z.maximum(MAX_TIMEOUT_MS))),
   feeRateSatsPerVbyte: z.optional(z.number().check(z.positive())),
   maxFeeSats: z.optional(count),
 });
@@ -141,6 +145,7 @@ function messageOf(issue: { readonly code?: string; readonly expected?: unknown;
   }
   if (issue.code === "invalid_type" && typeof issue.expected === "string") return `expected ${issue.expected}`;
   if (issue.code === "too_small") return "the number is too small";
+  if (issue.code === "too_big") return "the number is too large";
   if (issue.code === "invalid_union") return 'expected a URL, or {"url", "writable", "conditional", "publicBaseUrl"}';
   return "not of the documented form";
 }

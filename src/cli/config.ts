@@ -2,7 +2,16 @@ import { fileURLToPath } from "node:url";
 import { getNetwork, type NetworkId } from "../chain/network.js";
 import { HawserError } from "../errors.js";
 import type { Arguments, Environment } from "./command.js";
-import { type ConfigFile, configPath, isPath, readConfigFile, type StoreSetting, statePath } from "./config-file.js";
+import {
+  type ConfigFile,
+  configPath,
+  isPath,
+  MAX_CONFIRMATIONS,
+  MAX_TIMEOUT_MS,
+  readConfigFile,
+  type StoreSetting,
+  statePath,
+} from "./config-file.js";
 import { type FailValue, readInteger, readRate, usageError } from "./usage.js";
 
 /** What a command works with, after flags, environment and configuration file were put on top of one another. */
@@ -57,8 +66,6 @@ export const environmentVariables: readonly (readonly [variable: string, flag: s
   ({ variable, flag }) => [variable, `--${flag}`] as const,
 );
 
-const MAX_TIMEOUT_MS = 7 * 24 * 3_600_000;
-
 /**
  * Flags over `HAWSER_*` variables over `$XDG_CONFIG_HOME/hawser/config.json`. A list replaces the list below it; lists
  * in variables are separated by commas.
@@ -77,7 +84,7 @@ export async function loadSettings(args: Arguments, environment: Environment): P
     cache: layers.text(SETTINGS.cache)?.value ?? file.cache ?? statePath(environment, network),
     keyFile: layers.text(SETTINGS.keyFile)?.value ?? file.keyFile,
     minSources: layers.integer(SETTINGS.minSources, 1) ?? file.minSources,
-    minConfirmations: layers.integer(SETTINGS.minConfirmations, 1, 10_000) ?? file.minConfirmations,
+    minConfirmations: layers.integer(SETTINGS.minConfirmations, 1, MAX_CONFIRMATIONS) ?? file.minConfirmations,
     required: layers.integer(SETTINGS.required, 1) ?? file.required,
     timeoutMs: layers.integer(SETTINGS.timeoutMs, 1, MAX_TIMEOUT_MS) ?? file.timeoutMs,
     feeRateSatsPerVbyte: layers.read(SETTINGS.feeRate, readRate) ?? file.feeRateSatsPerVbyte,

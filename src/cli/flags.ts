@@ -1,6 +1,10 @@
 import type { Flag } from "./command.js";
 
-const jsonFlag: Flag = { name: "json", value: null, help: "Print JSON on stdout" };
+const jsonFlag: Flag = {
+  name: "json",
+  value: null,
+  help: "Print JSON on stdout, and only errors and warnings on stderr",
+};
 const quietFlag: Flag = { name: "quiet", value: null, help: "No progress and no verdicts on stderr" };
 const networkFlag: Flag = {
   name: "network",

@@ -1,4 +1,4 @@
-import { type Command, usageOf } from "./command.js";
+import { type Command, termOf, usageOf } from "./command.js";
 import { commands } from "./commands.js";
 import { environmentVariables } from "./config.js";
 import { wrap } from "./text.js";
@@ -36,11 +36,8 @@ export function commandHelp(command: Command): string {
   const { summary, details = [], examples = [] } = command;
   const paragraphs = [summary, ...details].flatMap((text) => [...wrap(text, WIDTH), ""]);
   const positionals = command.arguments.map(({ name, help }) => [name, help] as const);
-  const flags = command.flags.map(({ name, value, repeatable, help }) => {
-    return [
-      `--${name}${value === null ? "" : ` ${value}`}`,
-      `${help}${repeatable === true ? "; repeatable" : ""}`,
-    ] as const;
+  const flags = command.flags.map((flag) => {
+    return [termOf(flag), `${flag.help}${flag.repeatable === true ? "; repeatable" : ""}`] as const;
   });
   const lines = [
     `Usage: ${usageOf(command)}`,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFile } from "node:fs/promises";
 import { parseArguments } from "./command.js";
-import { commands, findCommand } from "./commands.js";
+import { commands, type Found, findCommand } from "./commands.js";
 import { exitCodeOf, toldError } from "./exit.js";
 import { commandHelp, overallHelp } from "./help.js";
 import { Output } from "./output.js";
@@ -10,9 +10,11 @@ import { usageError } from "./usage.js";
 /** What shells report for a program that a signal ended. */
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 const SIGPIPE_EXIT_CODE = 141;
+/** Under npm and npx one Ctrl-C arrives twice: from the terminal and from npm. */
+const SAME_SIGNAL_MS = 500;
 
 const controller = new AbortController();
-const stopped: { exitCode: number | null } = { exitCode: null };
+const stopped: { exitCode: number | null; atMs: number } = { exitCode: null, atMs: 0 };
 
 async function main(argv: readonly string[], output: Output): Promise<number> {
   const [first] = argv;
@@ -21,10 +23,7 @@ async function main(argv: readonly string[], output: Output): Promise<number> {
     return 0;
   }
   if (first === "--help" || first === "-h" || first === "help") {
-    const found = findCommand(argv.slice(1));
-    const text =
-      "command" in found ? commandHelp(found.command) : overallHelp("group" in found ? found.group : undefined);
-    await output.styledLine(text);
+    await output.styledLine(helpFor(findCommand(argv.slice(1))));
     return 0;
   }
   const found = findCommand(argv);
@@ -43,13 +42,23 @@ async function main(argv: readonly string[], output: Output): Promise<number> {
       await output.styledLine(overallHelp(found.group));
       return 0;
     }
-    throw unknownCommand(`${found.group} ${found.word ?? ""}`.trim());
+    throw unknownCommand(`${found.group} ${found.word ?? ""}`.trim(), found.group);
   }
   throw unknownCommand(found.unknown);
 }
 
-function unknownCommand(got: string | undefined): Error {
-  const words = commands.map((command) => command.words.join(" ")).join(", ");
+function helpFor(found: Found): string {
+  if ("command" in found) return commandHelp(found.command);
+  if ("group" in found) return overallHelp(found.group);
+  if (found.unknown === undefined || found.unknown.startsWith("-")) return overallHelp();
+  throw unknownCommand(found.unknown);
+}
+
+function unknownCommand(got: string | undefined, group?: string): Error {
+  const words = commands
+    .filter((command) => group === undefined || command.words[0] === group)
+    .map((command) => command.words.join(" "))
+    .join(", ");
   const shown = got === undefined ? "none" : JSON.stringify(got.slice(0, 40));
   return usageError("command", `one of ${words} (see hawser --help)`, shown);
 }
@@ -76,7 +85,7 @@ function createOutput(argv: readonly string[]): Output {
     stdout,
     stderr,
     json: holdsSwitch(argv, "--json"),
-    quiet: holdsSwitch(argv, "--quiet"),
+    quiet: holdsSwitch(argv, "--quiet", "--json"),
     color: stdout.isTTY && stderr.isTTY && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb",
   });
 }
@@ -85,9 +94,11 @@ function createOutput(argv: readonly string[]): Output {
 function listenForSignals(): void {
   for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
     process.on(signal, () => {
-      if (stopped.exitCode !== null) process.exit(exitCode);
-      stopped.exitCode = exitCode;
-      controller.abort();
+      if (stopped.exitCode === null) {
+        stopped.exitCode = exitCode;
+        stopped.atMs = performance.now();
+        controller.abort();
+      } else if (performance.now() - stopped.atMs > SAME_SIGNAL_MS) process.exit(exitCode);
     });
   }
 }

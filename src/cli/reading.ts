@@ -58,7 +58,7 @@ export async function withReader<T>(
       output.hint("No store is named to look in: --store URL, HAWSER_STORES or stores in the configuration file.");
     } else if (isHawserError(error, "CACHE_UNAVAILABLE")) {
       output.hint(`The cache is ${settings.cache}; --cache DIR takes another, --cache memory: keeps nothing.`);
-    } else if (settings.network === "regtest" && isHawserError(error, "CHAIN_UNAVAILABLE")) {
+    } else if (settings.network === "regtest" && isOtherChain(error)) {
       output.hint(`If this is a new regtest chain, name a new --cache: ${settings.cache} may hold another chain.`);
     }
     throw error;
@@ -66,6 +66,13 @@ export async function withReader<T>(
     output.endProgress();
     await reader.close();
   }
+}
+
+/** Whether sources answered, but not with a chain that goes on from what is known. */
+function isOtherChain(error: unknown): boolean {
+  return (
+    isHawserError(error, "CHAIN_UNAVAILABLE") && error.details.attempts.some(({ code }) => code.startsWith("CHAIN_"))
+  );
 }
 
 /** The error for a setting that a command cannot do without. */

@@ -38,6 +38,16 @@ export function sourceRows({ sources }: Pick<AsOf, "sources">): readonly (readon
   return sources.map(({ label, verdict }) => [label, { text: verdict, tone: SOURCE_TONES[verdict] }]);
 }
 
+/** {@link replicaRows} among other rows. */
+export function replicaNotes(replicas: readonly ReplicaVerdict[]): readonly (readonly Cell[])[] {
+  return replicaRows(replicas).map((row) => ["replica", ...row]);
+}
+
+/** {@link sourceRows} among other rows. */
+export function sourceNotes(asOf: Pick<AsOf, "sources">): readonly (readonly Cell[])[] {
+  return sourceRows(asOf).map((row) => ["source", ...row]);
+}
+
 /** Which block an answer holds for (V7). */
 export function asOfLine({ height, tipHeight, tipAgeMs, partial, sources }: AsOf): string {
   const agreed = sources.filter(({ verdict }) => verdict === "agreed").length;
@@ -47,13 +57,13 @@ export function asOfLine({ height, tipHeight, tipAgeMs, partial, sources }: AsOf
 }
 
 /** Why there is nothing, on one line. */
-export function notFoundLine(what: string, name: string, { why, name: state, asOf }: NotFound): string {
+export function notFoundLine(what: string, { why, name: state, asOf }: NotFound): string {
   const reasons = {
     "no-name": `the name is ${state.status}`,
     "no-profile": "the name has no profile",
     "not-in-index": "the name's index does not hold it",
   } as const;
-  return `${what} does not exist: ${reasons[why]} (${name}, ${asOfLine(asOf)})`;
+  return `${what} does not exist: ${reasons[why]}, ${asOfLine(asOf)}`;
 }
 
 /** Keys and hashes are shown whole with `--json` only. */

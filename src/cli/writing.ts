@@ -83,14 +83,15 @@ export async function carryOut<Handle extends OperationHandle>(
       await output.document({
         plan: {
           cost: costJson(cost),
-          transactions: transactions.map(({ txid, description }) => ({ txid, description })),
+          transactions: transactions.map(({ description }) => ({ description })),
           affectedIds,
         },
       });
       return null;
     }
     await output.line(transactions.length === 0 ? "No new transaction is needed." : costLine(cost));
-    for (const { txid, description } of transactions) await output.line(`  ${txid}  ${description}`);
+    // No txid: the write itself draws a new salt and may find other coins.
+    for (const { description } of transactions) await output.line(`  ${description}`);
     return null;
   }
   if (transactions.length > 0) await output.note(costLine(cost));

@@ -18,7 +18,7 @@ export function checkedCache(cache: Cache): Cache {
   const open = (key: string, stored: Uint8Array | null): Uint8Array | null => {
     if (stored === null) return null;
     const value = stored.slice(SUM_BYTES);
-    if (stored.length >= SUM_BYTES && equalBytes(stored.subarray(0, SUM_BYTES), sumOf(key, value))) return value;
+    if (equalBytes(stored.subarray(0, SUM_BYTES), sumOf(key, value))) return value;
     if (REPLACEABLE.test(key)) return null;
     const reason = "its checksum does not fit";
     throw new HawserError("CACHE_CORRUPT", `The cache entry ${key} is damaged: ${reason}.`, { key, reason });

@@ -1,6 +1,6 @@
 import { equalBytes } from "../bytes/bytes.js";
 import { assertInteger, invalidArgument } from "../bytes/guards.js";
-import { type HeaderChain, selectBestChain } from "../chain/header-chain.js";
+import { HeaderChain, selectBestChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
 import { withDeadline } from "../deadline.js";
 import { HawserError, isHawserError } from "../errors.js";
@@ -74,6 +74,8 @@ export class ReaderCore {
     if (new Set(sources.map(({ label }) => label)).size < sources.length) {
       throw invalidArgument("sources", "chain sources with different labels", sources);
     }
+    // V1: a network whose headers nobody here can judge is refused now, not at the first read.
+    HeaderChain.fromCheckpoint(given.network);
     this.parts = { ...given, cache: checkedCache(given.cache) };
     this.#headers = new StoredHeaders(this.parts.cache, given.network, given.clock);
   }
@@ -83,11 +85,18 @@ export class ReaderCore {
     const { clock } = this.parts;
     const timeoutMs = options.timeoutMs ?? limits.readTimeoutMs;
     assertInteger("timeoutMs", timeoutMs, 1, MAX_TIMEOUT_MS);
-    return withDeadline({ clock, timeoutMs, signal: options.signal, what }, (signal) => {
-      const budget = new ReadBudget({ clock, timeoutMs, signal });
-      const requireAllSources = options.requireAllSources ?? false;
-      return read({ signal, budget, requireAllSources, onEvent: options.onEvent });
-    });
+    const over = new AbortController();
+    try {
+      return await withDeadline({ clock, timeoutMs, signal: options.signal, what }, (inner) => {
+        const signal = AbortSignal.any([inner, over.signal]);
+        const budget = new ReadBudget({ clock, timeoutMs, signal });
+        const requireAllSources = options.requireAllSources ?? false;
+        return read({ signal, budget, requireAllSources, onEvent: options.onEvent });
+      });
+    } finally {
+      // What was asked on a guess and is not needed must not go on, nor keep a process alive.
+      over.abort();
+    }
   }
 
   /** The best chain that this reader knows. */

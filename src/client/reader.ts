@@ -40,7 +40,7 @@ export interface MutableReadOptions extends SessionOptions {
   readonly checkVersion?: ((record: { readonly ver: number; readonly data: Uint8Array }) => boolean) | undefined;
   /** Ask only this many replicas. Default: all of them (M8). */
   readonly replicas?: number | undefined;
-  /** Most bytes of data that a record may have. Default 1 MiB (M3). */
+  /** bytes - raises the 1 MiB of data that a record may have (M3). A smaller value changes nothing. */
   readonly maxBytes?: number | undefined;
 }
 
@@ -167,7 +167,7 @@ class VerifyingReader implements Reader {
         accept: options.checkVersion,
         maxReplicas: options.replicas,
         maxDataBytes: options.maxBytes,
-        replies: early?.key === earlyKey(context, route) ? early.replies : undefined,
+        replies: early?.key === placesOf(route) ? early.replies : undefined,
       });
       const { record, replicas } = found;
       return {
@@ -295,7 +295,7 @@ class VerifyingReader implements Reader {
       maxReplicas: options.replicas,
       maxDataBytes: options.maxBytes,
     });
-    return { key: earlyKey(context, entry.route), replies };
+    return { key: placesOf(entry.route), replies };
   }
 
   async *#listNodes(name: Name, profile: Profile, options: ListOptions): AsyncIterable<IndexEntry> {
@@ -318,15 +318,18 @@ function notFound(resolution: Resolution): NotFound | null {
 }
 
 /** M11: a bound that is no number would let every record pass the floor. */
-function assertBounds({ minVersion, maxVersion, maxBytes, replicas }: MutableReadOptions): void {
+function assertBounds({ minVersion, maxVersion, maxBytes, replicas, checkVersion }: MutableReadOptions): void {
   for (const [option, value] of Object.entries({ minVersion, maxVersion, maxBytes })) {
     if (value !== undefined) assertInteger(option, value);
   }
   if (replicas !== undefined) assertInteger("replicas", replicas, 1);
+  const check: unknown = checkVersion;
+  if (check !== undefined && typeof check !== "function") throw invalidArgument("checkVersion", "function", check);
 }
 
-function earlyKey(context: RecordContext, route: Route): string {
-  return JSON.stringify([context.tenure, route.id, route.epoch, route.urls]);
+/** What decides where the records of an id are looked for, beside the name, the id and the reader's own storage. */
+function placesOf({ epoch, urls }: Route): string {
+  return JSON.stringify([epoch, urls]);
 }
 
 function misplaced(key: string): HawserError {

@@ -1,5 +1,5 @@
 import { utf8 } from "../bytes/bytes.js";
-import { HEADER_BYTES, PERIOD_BLOCKS } from "../chain/header.js";
+import { PERIOD_BLOCKS } from "../chain/header.js";
 import { HeaderChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
 import type { Cache, Clock } from "../ports.js";
@@ -41,10 +41,10 @@ export class StoredHeaders {
     for (let index = 0; ; index++) {
       const bytes = await this.#cache.get(this.#chunkKey(index));
       if (bytes === null) return chain;
-      const whole = bytes.subarray(0, bytes.length - (bytes.length % HEADER_BYTES));
-      const step = chain.extend(chain.baseHeight + 1 + index * CHUNK, whole, nowMs);
+      const step = chain.extend(chain.baseHeight + 1 + index * CHUNK, bytes, nowMs);
       chain = step.chain;
-      if (step.stopped !== null || whole.length < CHUNK * HEADER_BYTES) return chain;
+      // A chunk that is cut short ends it as well: the next one does not connect.
+      if (step.stopped !== null) return chain;
     }
   }
 

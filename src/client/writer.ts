@@ -1,7 +1,8 @@
 import type { JsonObject } from "../bytes/json.js";
 import type { Profile } from "../profile/profile.js";
 import { planChange } from "./write/change.js";
-import { handleOf, type OperationHandle } from "./write/operation.js";
+import { handleOf } from "./write/handle.js";
+import type { OperationHandle } from "./write/operation.js";
 import type { WriteOptions, WritePlan } from "./write/plan.js";
 import {
   type PutImmutableHandle,
@@ -45,7 +46,8 @@ export interface Writer {
   /**
    * Registers a name with PREORDER and REGISTER, or goes on with a registration that an earlier run began.
    *
-   * @throws CONFLICT_NAME_TAKEN, NAME_BEACON_FLOODED, NAME_PREORDER_EXPIRED
+   * @throws CONFLICT_NAME_TAKEN, CONFLICT_PENDING (another call is registering it), NAME_BEACON_FLOODED,
+   *   NAME_PREORDER_EXPIRED
    */
   registerName(name: string, options?: RegisterOptions): Promise<RegisterHandle>;
   /** @throws NAME_NOT_REGISTERED, NAME_UNSEALED, WALLET_NOT_OWNER, CONFLICT_NAME_MOVED, CONFLICT_PENDING */

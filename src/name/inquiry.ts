@@ -265,7 +265,7 @@ export class Inquiry {
  */
 function isPlace(seat: Seat, chain: HeaderChain, height: number): boolean {
   if (height > chain.tipHeight) return false;
-  return seat.chain === null || height > seat.reach || seat.chain.hashAt(height) === chain.hashAt(height);
+  return height > seat.reach || seat.chain?.hashAt(height) === chain.hashAt(height);
 }
 
 function isMined(

@@ -92,7 +92,7 @@ class Resolver {
     // V6: E. Nothing of the protocol is at or below a checkpoint, so a chain too short for E is read there.
     const height = Math.max(chain.baseHeight, chain.tipHeight - minConfirmations + 1);
     // An absence that was asked for beside the tip speaks of E only if E was already mined when it was asked.
-    const wasKnown = height <= before.tipHeight && before.hashAt(height) === chain.hashAt(height);
+    const wasKnown = before.hashAt(height) === chain.hashAt(height);
     if (askedEarly && !wasKnown) this.#inquiry.forgetAbsences();
 
     this.#evidence.restore(chain, stored);

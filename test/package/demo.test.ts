@@ -47,8 +47,10 @@ async function runDemo(
   return { exitCode, text, errors, leftovers: readdirSync(temporary) };
 }
 
-it("npm run demo shows the whole of it, whatever else is set up here, and leaves nothing behind", async () => {
-  const elsewhere = { HAWSER_NETWORK: "mainnet", HAWSER_SOURCES: "http://127.0.0.1:1", HAWSER_CACHE: "/nonexistent" };
+it("npm run demo shows the whole of it, whatever else is set up here, and leaves nothing behind", {
+  timeout: 120_000,
+}, async () => {
+  const elsewhere = { HAWSER_NETWORK: "mainnet", HAWSER_CACHE: "/nonexistent", HAWSER_MIN_CONFIRMATIONS: "50" };
   const { exitCode, text, errors, leftovers } = await runDemo(elsewhere);
   expect(exitCode, errors + text).toBe(0);
   expect(errors).toBe("");
@@ -77,7 +79,9 @@ it("npm run demo shows the whole of it, whatever else is set up here, and leaves
   expect(leftovers).toEqual([]);
 });
 
-it("fails, and says what it expected, when the other process does not answer as it should", async () => {
+it("fails, and says what it expected, when the other process does not answer as it should", {
+  timeout: 120_000,
+}, async () => {
   const hook = join(directory, "other-answer.cjs");
   writeFileSync(hook, `if (process.argv[2] === "get") { process.stdout.write('{"found":false}'); process.exit(1); }`);
   const { exitCode, errors, leftovers } = await runDemo({ NODE_OPTIONS: `--require ${hook}` });
@@ -86,7 +90,7 @@ it("fails, and says what it expected, when the other process does not answer as 
   expect(leftovers).toEqual([]);
 });
 
-it("can be interrupted", async () => {
+it("can be interrupted", { timeout: 120_000 }, async () => {
   const { exitCode, errors, leftovers } = await runDemo({}, (child, text) => {
     if (text.includes("$ hawser get")) child.kill("SIGINT");
   });

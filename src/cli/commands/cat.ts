@@ -2,16 +2,17 @@ import { encodeBase64 } from "../../bytes/base64.js";
 import type { Invocation } from "../command.js";
 import { deliver } from "../deliver.js";
 import { withReader } from "../reading.js";
-import { asOfLine, notFoundLine, sourceRows } from "../verdicts.js";
+import { asOfLine, notFoundLine, sourceNotes } from "../verdicts.js";
 
 /** `hawser cat NAME KEY`. */
 export async function run(invocation: Invocation): Promise<number> {
   const { args, output } = invocation;
-  const [name, key] = [args.argument("NAME"), args.argument("KEY")];
+  // "hawser list" prints keys of the index, which begin with their kind.
+  const [name, key] = [args.argument("NAME"), args.argument("KEY").replace(/^i:/, "")];
   return withReader(invocation, async ({ reader, options }) => {
     const result = await reader.getImmutable(name, key, options);
     if (!result.found) {
-      await output.note(notFoundLine(key, name, result));
+      await output.note(notFoundLine(`${key} of ${name}`, result));
       if (output.json) await output.document(result);
       return 1;
     }
@@ -25,7 +26,8 @@ export async function run(invocation: Invocation): Promise<number> {
     await output.note(
       `${key} of ${name}: ${data.length} bytes${labels === "" ? "" : ` (${labels})`}, ${asOfLine(asOf)}`,
     );
-    await output.notes([...attempts.map(({ label, code, message }) => [label, code, message]), ...sourceRows(asOf)]);
+    const failed = attempts.map(({ label, code, message }) => ["replica", label, code, message]);
+    await output.notes([...failed, ...sourceNotes(asOf)]);
     return 0;
   });
 }

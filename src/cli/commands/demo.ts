@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { decodeBase64 } from "../../bytes/base64.js";
 import { equalBytes, utf8 } from "../../bytes/bytes.js";
 import type { SourceVerdict } from "../../chain/union.js";
+import { abortedError } from "../../deadline.js";
 import { type Devnet, type FundedWriter, startDevnet } from "../../devnet/index.js";
 import type { ReplicaVerdict } from "../../mutable/select.js";
 import type { Invocation } from "../command.js";
@@ -32,16 +33,14 @@ interface World {
 export async function run({ output, signal }: Invocation): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), "hawser-demo-"));
   try {
-    await using devnet = await startDevnet({ sources: 2, stores: 3, control: true });
-    const stage = new Stage(output);
-    const flags = readerFlags(devnet, directory);
+    await using devnet = await startDevnet({ sources: 2, stores: 3 });
+    const stage = new Stage(output, signal);
+    const flags = readerFlags(devnet);
     const read = async (...words: readonly string[]): Promise<Answer> => {
       await stage.command(words);
       return runHawser({ directory, signal }, [...words, ...flags]);
     };
-    await output.styledLine(
-      output.tone("bold", "hawser demo: a name on Bitcoin, data anywhere, a reader that trusts no server"),
-    );
+    await stage.headline("hawser demo: a name on Bitcoin, data anywhere, a reader that trusts no server");
     await showServers(stage, devnet);
     const world: World = { stage, devnet, owner: await devnet.fundedWriter(), read, directory };
     await register(world);
@@ -51,24 +50,21 @@ export async function run({ output, signal }: Invocation): Promise<number> {
     await attack(world);
     await freeze(world);
     await output.line();
-    await output.styledLine(
-      output.tone(
-        "bold",
-        `All ${stage.checks} expectations held: whatever was read was proven, and the replay was refused.`,
-      ),
-    );
-    await output.line("Next: hawser devnet runs such a chain for you to try; hawser --help lists the commands.");
+    await stage.headline(`All ${stage.checks} expectations held: what was read was proven, the replay was refused.`);
+    await output.line("Next: hawser devnet runs such a chain for you; hawser --help lists the commands.");
     return 0;
+  } catch (error) {
+    throw signal.aborted ? abortedError("The demo", error) : error;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
 /** The reader knows where the chain is, and one store to begin with; the other stores it learns from the owner's routes. */
-function readerFlags(devnet: Devnet, directory: string): readonly string[] {
+function readerFlags(devnet: Devnet): readonly string[] {
   const [firstStore = ""] = devnet.storeUrls;
   return [
-    ...["--network", "regtest", "--cache", join(directory, "reader-cache"), "--store", firstStore],
+    ...["--network", "regtest", "--cache", "reader-cache", "--store", firstStore],
     ...devnet.sourceUrls.flatMap((url) => ["--source", url]),
     ...devnet.storeUrls.flatMap((url) => ["--allow-host", new URL(url).host]),
   ];
@@ -76,9 +72,7 @@ function readerFlags(devnet: Devnet, directory: string): readonly string[] {
 
 async function showServers(stage: Stage, devnet: Devnet): Promise<void> {
   await stage.step("A chain and its servers");
-  await stage.say(
-    "A regtest chain of real blocks in this process; two servers that tell of it, three that store files.",
-  );
+  await stage.say("A regtest chain of real blocks, two sources that tell of it, three stores.");
   await stage.table([
     ...devnet.sourceUrls.map((url, index) => [`source ${index + 1}`, url]),
     ...devnet.storeUrls.map((url, index) => [`store ${index + 1}`, url]),
@@ -89,9 +83,7 @@ async function register({ stage, devnet, owner }: World): Promise<void> {
   await stage.step(`The owner registers ${NAME}`);
   const plan = await owner.writer.plan.registerName(NAME, { about: { home: "the demo of hawser" } });
   const { feeSats, bondSats, reserveSats } = plan.cost;
-  await stage.say(
-    `Costs ${feeSats} sat in fees, ${bondSats} sat bond, ${reserveSats} sat for the fees of later updates.`,
-  );
+  await stage.say(`Costs ${feeSats} sat in fees, a bond of ${bondSats} sat, and ${reserveSats} sat for later fees.`);
   const handle = await plan.run();
   await handle.wait();
   await stage.table(handle.txids.map((txid, index) => [index === 0 ? "PREORDER" : "REGISTER", txid]));
@@ -115,31 +107,33 @@ async function publish({
   });
   await stage.say(`anchor.png, ${bytes.length} bytes, has the key ${key}`);
   const held = providers.filter(({ outcome }) => outcome === "stored").length;
-  await stage.expect(
-    held === 3,
-    "all three stores hold both; the chain holds one hash of the index over them",
-    providers,
-  );
+  await stage.expect(held === 3, "all three stores hold both; the chain holds one hash over the index", providers);
   return { bytes, key };
 }
 
 async function readBack({ stage, read, directory }: World, picture: { bytes: Uint8Array; key: string }): Promise<void> {
   await stage.step("Another process reads both, over HTTP alone");
   await stage.say(
-    "It knows the two sources, store 1 and a cache of its own; the other stores it learns from the routes.",
+    "Its other flags: --network regtest, --source for each source, --store for store 1, --allow-host for each store, " +
+      "and one --cache that it keeps. From the routes it learns that the other stores hold the data too.",
   );
-  await stage.say("It checks proof of work, Merkle proofs, the name's operations, the index path, signature and hash.");
+  await stage.say(
+    "It checks proof of work, Merkle proofs, the name's operations, the path in the index, the signature and the hash.",
+  );
   const settings = await record(await read("get", NAME, "settings"), stage);
   await stage.expect(settings.text === FIRST, "the record is the one that was put, byte for byte", settings.text);
-  const out = join(directory, "copy.png");
-  const answer = await read("cat", NAME, picture.key, "--out", out);
+  const answer = await read("cat", NAME, picture.key, "--out", "copy.png");
   await stage.expect(
     answer.exitCode === 0,
     "the picture's bytes hash to the key that the index holds",
     answer.document,
   );
-  const copy = new Uint8Array(await readFile(readFileAnswer(answer.document).out));
-  await stage.expect(equalBytes(copy, picture.bytes), `it is the same picture, ${copy.length} bytes`, copy.length);
+  const copy = new Uint8Array(await readFile(join(directory, readFileAnswer(answer.document).out)));
+  await stage.expect(
+    equalBytes(copy, picture.bytes),
+    `it is the same picture, ${picture.bytes.length} bytes`,
+    copy.length,
+  );
 }
 
 async function update({ stage, owner, read }: World): Promise<void> {
@@ -165,10 +159,8 @@ async function attack({ stage, devnet, owner, read }: World): Promise<void> {
   await owner.writer.putMutable(NAME, "note", utf8(NOTE));
   devnet.tamper({ store: 1, how: "stale" });
   devnet.tamper({ store: 2, how: "forge" });
-  await stage.say(
-    `The owner made an UPDATE in block ${devnet.height()}; source 2 denies everything after block ${height}.`,
-  );
-  await stage.say("Store 2 serves what each file held before; store 3 changes the data under the same signature.");
+  await stage.say(`The owner's UPDATE is in block ${devnet.height()}; source 2 denies all after block ${height}.`);
+  await stage.say("Store 2 serves what each file held before; store 3 forges all data.");
 
   const settings = await record(await read("get", NAME, "settings"), stage);
   await show(stage, devnet, settings.answer);
@@ -185,7 +177,7 @@ async function attack({ stage, devnet, owner, read }: World): Promise<void> {
 async function freeze({ stage, devnet, read }: World): Promise<void> {
   await stage.step("All three stores turn stale");
   for (const store of [0, 1, 2]) devnet.tamper({ store, how: "stale" });
-  await stage.say("Version 1 is still signed by the owner, but the reader's cache knows of version 2.");
+  await stage.say("The owner did sign version 1, but the reader's cache knows of version 2.");
   const answer = await read("get", NAME, "settings");
   await stage.expect(answer.exitCode === 4, "the reader refuses, with exit code 4", answer);
   const { code, message, details } = readRefusal(answer.document);

@@ -8,13 +8,15 @@ import { readInteger, usageError } from "../usage.js";
 /** `hawser devnet`: runs until it is interrupted. */
 export async function run(invocation: Invocation): Promise<number> {
   const { args, signal } = invocation;
+  const host = args.text("host");
+  if (host === "") throw usageError("--host", "an address to listen on", "nothing");
   const devnet = await startDevnet({
     sources: integer(invocation, "sources", 1, 16) ?? 2,
     stores: integer(invocation, "stores", 0, 16) ?? 3,
     mine: minePolicy(args.text("mine") ?? "on-transaction"),
     control: args.isSet("control"),
     port: integer(invocation, "port", 0, 65_000),
-    host: args.text("host"),
+    host,
   });
   try {
     // A chain of its own takes a cache of its own: another devnet's blocks would look like the better chain.
@@ -107,10 +109,25 @@ async function announce({ args, output }: Invocation, devnet: Devnet, cache: str
     "  hawser get alice settings",
     "",
     `Mine blocks: curl ${first}/devnet/mine -d '{"blocks": 1}'`,
+    ...(controlUrl === null ? [] : controlLines(`${controlUrl}/control`)),
+    "",
     "Or as flags:",
     `  ${flags.write.join(" ")}`,
     "",
     "Ctrl-C ends it.",
   ];
   for (const line of lines) await output.line(line);
+}
+
+function controlLines(url: string): readonly string[] {
+  return [
+    "",
+    "Make a server misbehave, here the first store, and behave again:",
+    "",
+    `  curl ${url} -H 'content-type: application/json' -d '{"store": 0, "how": "forge"}'`,
+    `  curl ${url} -H 'content-type: application/json' -d '{"store": 0, "how": "honest"}'`,
+    "",
+    'A store can be honest, freeze, stale, forge, slow:MS or down; a source (such as "source": 0)',
+    "can be honest, hide-after:HEIGHT, lag:HEIGHT, slow:MS or down.",
+  ];
 }

@@ -3,7 +3,7 @@ import type { Invocation } from "../command.js";
 import { deliver } from "../deliver.js";
 import { withReader } from "../reading.js";
 import { readInteger, usageError } from "../usage.js";
-import { asOfLine, notFoundLine, replicaRows, sourceRows } from "../verdicts.js";
+import { asOfLine, notFoundLine, replicaNotes, sourceNotes } from "../verdicts.js";
 
 /** `hawser get NAME ID`. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -13,7 +13,7 @@ export async function run(invocation: Invocation): Promise<number> {
   return withReader(invocation, async ({ reader, options }) => {
     const result = await reader.getMutable(name, id, { ...options, minVersion, maxVersion });
     if (!result.found) {
-      await output.note(notFoundLine(id, name, result));
+      await output.note(notFoundLine(`${id} of ${name}`, result));
       if (output.json) await output.document(result);
       return 1;
     }
@@ -28,7 +28,7 @@ export async function run(invocation: Invocation): Promise<number> {
     await output.note(
       `${id} of ${name}: version ${ver}, epoch ${route.epoch}, ${data.length} bytes, ${asOfLine(asOf)}`,
     );
-    await output.notes([...replicaRows(replicas), ...sourceRows(asOf)]);
+    await output.notes([...replicaNotes(replicas), ...sourceNotes(asOf)]);
     return 0;
   });
 }

@@ -4,12 +4,10 @@ import { createPrivateKey, encodeKeyFile, privateKeySigner, privateKeyWallet } f
 import type { Invocation } from "../command.js";
 import { loadNetwork } from "../config.js";
 import { writeNewSecret } from "../files.js";
-import { usageError } from "../usage.js";
 
 /** `hawser keygen --out FILE`. */
 export async function run({ args, environment, output }: Invocation): Promise<number> {
-  const path = args.text("out");
-  if (path === undefined) throw usageError("--out", "the file to make", "none");
+  const path = args.requiredText("out");
   const network = await loadNetwork(args, environment);
   const privateKey = createPrivateKey(systemRandom);
   const { addresses } = privateKeyWallet({ privateKey, network, random: systemRandom });

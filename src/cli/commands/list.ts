@@ -8,10 +8,11 @@ import { asOfLine, notFoundLine } from "../verdicts.js";
 export async function run(invocation: Invocation): Promise<number> {
   const { args, output } = invocation;
   const name = args.argument("NAME");
+  const prefix = args.text("prefix");
   return withReader(invocation, async ({ reader, options }) => {
-    const result = await reader.list(name, { ...options, prefix: args.text("prefix") });
+    const result = await reader.list(name, { ...options, prefix });
     if (!result.found) {
-      await output.note(notFoundLine("The index", name, result));
+      await output.note(notFoundLine(`The index of ${name}`, result));
       if (output.json) await output.document(result);
       return 1;
     }
@@ -21,9 +22,8 @@ export async function run(invocation: Invocation): Promise<number> {
       if (output.json) await output.document(entry);
       else await output.line(row(entry).join("  "));
     }
-    await output.note(
-      `${entries} ${entries === 1 ? "entry" : "entries"} in the index of ${name}, ${asOfLine(result.asOf)}`,
-    );
+    const which = `${entries === 1 ? "entry" : "entries"} ${prefix === undefined ? "" : `beginning with ${prefix} `}`;
+    await output.note(`${entries} ${which}in the index of ${name}, ${asOfLine(result.asOf)}`);
     return 0;
   });
 }

@@ -3,7 +3,7 @@ import type { Invocation } from "../command.js";
 import type { Cell } from "../output.js";
 import { withReader } from "../reading.js";
 import { terminalJson } from "../text.js";
-import { asOfLine, notFoundLine, sourceRows } from "../verdicts.js";
+import { asOfLine, notFoundLine, sourceNotes } from "../verdicts.js";
 
 /** `hawser name show NAME`. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -40,8 +40,9 @@ async function describe(
       ]),
     ]);
     await output.note(asOfLine(asOf));
-  } else await output.note(notFoundLine(result.why === "no-name" ? "The name" : "The profile", name, result));
-  await output.notes(sourceRows(asOf));
+  } else if (result.why === "no-name") await output.note(`The name ${name} is ${state.status}, ${asOfLine(asOf)}`);
+  else await output.note(notFoundLine(`The profile of ${name}`, result));
+  await output.notes(sourceNotes(asOf));
 }
 
 function profileRows({ profile }: FoundProfile): readonly (readonly Cell[])[] {

@@ -12,7 +12,7 @@ export interface Answer {
 
 /** How to call a `hawser` in a process of its own. */
 export interface OtherProcess {
-  /** For configuration and state: what the person at this machine has set up must not matter. */
+  /** Where it works, for configuration and state too: what the person at this machine has set up must not matter. */
   readonly directory: string;
   readonly signal: AbortSignal;
 }
@@ -26,6 +26,7 @@ export function runHawser({ directory, signal }: OtherProcess, words: readonly s
   const env = { ...Object.fromEntries(inherited), XDG_CONFIG_HOME: directory, XDG_STATE_HOME: directory };
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, ...words, "--json"], {
+      cwd: directory,
       env,
       signal,
       timeout: TIMEOUT_MS,

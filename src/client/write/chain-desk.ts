@@ -1,13 +1,16 @@
 import { equalBytes } from "../../bytes/bytes.js";
+import { isHex } from "../../bytes/hex.js";
 import { Evidence } from "../../chain/evidence.js";
+import type { HeaderChain } from "../../chain/header-chain.js";
+import { askOutspend } from "../../chain/source-calls.js";
 import { askTips, syncHeaders } from "../../chain/sync-headers.js";
-import { isCoinbase, type Transaction } from "../../chain/transaction.js";
-import { ask, createPanel, type Panel } from "../../chain/union.js";
+import { isCoinbase, parseTransaction, type Transaction } from "../../chain/transaction.js";
+import { ask, createPanel, type Panel, type Seat } from "../../chain/union.js";
 import { type Attempt, attemptOf, HawserError } from "../../errors.js";
 import { decodePayload } from "../../name/operation.js";
 import { createCoin, type FundingCoin, outpointKey } from "../../plan/coin-selection.js";
 import { medianFeeRate } from "../../plan/fee.js";
-import type { WalletAccount } from "../../ports.js";
+import type { UnspentOutput, WalletAccount } from "../../ports.js";
 import type { ReaderCore } from "../reader-core.js";
 
 /** blocks - a coinbase output cannot be spent before (consensus). */
@@ -22,6 +25,13 @@ export type Place =
   | { readonly at: "block"; readonly height: number }
   | { readonly at: "mempool" }
   | { readonly at: "nowhere" };
+
+interface Look {
+  readonly panel: Panel;
+  readonly chain: HeaderChain;
+  readonly seats: readonly Seat[];
+  readonly evidence: Evidence;
+}
 
 /** What a writer asks of the chain sources beside what readers ask. */
 export class ChainDesk {
@@ -48,10 +58,7 @@ export class ChainDesk {
         ask(panel, seat, (source, inner) => source.feeRate(FEE_TARGET_BLOCKS, { signal: inner })),
       ),
     );
-    const known = rates.flatMap((rate) =>
-      rate !== null && Number.isFinite(rate.value) && rate.value > 0 ? [rate.value] : [],
-    );
-    const median = medianFeeRate(known);
+    const median = medianFeeRate(rates.flatMap((rate) => rate?.value ?? []));
     if (median !== null) return median;
     throw unavailable("No chain source names a fee rate; pass one.", panel);
   }
@@ -62,11 +69,7 @@ export class ChainDesk {
    *
    * @throws CHAIN_UNAVAILABLE when no source answers
    */
-  async coins(
-    accounts: readonly WalletAccount[],
-    reserved: ReadonlySet<string>,
-    signal?: AbortSignal,
-  ): Promise<readonly FundingCoin[]> {
+  async coins(accounts: readonly WalletAccount[], signal?: AbortSignal): Promise<readonly FundingCoin[]> {
     const panel = this.#panel(signal);
     const tipHeight = (await this.#core.chain()).tipHeight;
     const evidence = new Evidence(panel);
@@ -74,16 +77,18 @@ export class ChainDesk {
       accounts.map(async (account) => {
         const answers = await Promise.all(
           panel.seats.map((seat) =>
-            ask(panel, seat, (source, inner) => source.unspent(account.script, { signal: inner })),
+            ask(panel, seat, async (source, inner) =>
+              parseUnspent(seat.label, await source.unspent(account.script, { signal: inner })),
+            ),
           ),
         );
         const known = answers.flatMap((answer) => (answer === null ? [] : [answer.value]));
         if (known.length === 0) throw unavailable("No chain source tells what the wallet's accounts hold.", panel);
-        const [first = [], ...others] = known;
+        // W9: what one source alone calls confirmed could be replaced, and the tenure with it.
+        const [first = [], ...others] = known.map((list) => list.filter(({ height }) => height !== null));
         const sets = others.map((list) => new Set(list.map(outpointKey)));
         const shared = first
-          .filter((coin) => coin.height !== null && sets.every((set) => set.has(outpointKey(coin))))
-          .filter((coin) => !reserved.has(outpointKey(coin)))
+          .filter((coin) => sets.every((set) => set.has(outpointKey(coin))))
           .sort((a, b) => (a.valueSats < b.valueSats ? 1 : a.valueSats > b.valueSats ? -1 : 0))
           .slice(0, MAX_COINS);
         const coins = await Promise.all(
@@ -108,19 +113,49 @@ export class ChainDesk {
    * @throws CHAIN_UNAVAILABLE when no source answers at all
    */
   async place(txid: string, nearHeight: number, signal?: AbortSignal): Promise<{ place: Place; tipHeight: number }> {
-    const panel = this.#panel(signal);
-    const chain = await syncHeaders(panel, await askTips(panel), await this.#core.chain());
-    const seats = panel.seats.filter((seat) => seat.chain !== null);
-    if (seats.length === 0) throw unavailable("No chain source answers.", panel);
-    await this.#core.adopt(chain);
+    const { chain, seats, evidence } = await this.#look(signal);
     const { tipHeight } = chain;
-    const evidence = new Evidence(panel);
     if (await evidence.search(chain, txid, nearHeight)) {
       const proven = evidence.proven.find((entry) => entry.tx.txid === txid);
       if (proven !== undefined) return { place: { at: "block", height: proven.height }, tipHeight };
     }
     const known = await evidence.transaction(txid, seats);
     return { place: { at: known === null ? "nowhere" : "mempool" }, tipHeight };
+  }
+
+  /**
+   * Whether a transaction can never be mined because another one, which is proven at depth, spends one of its inputs.
+   *
+   * @throws CHAIN_UNAVAILABLE when no source answers at all
+   */
+  async isVoid(raw: Uint8Array, signal?: AbortSignal): Promise<boolean> {
+    const { txid, inputs } = parseTransaction(raw);
+    const { panel, chain, seats, evidence } = await this.#look(signal);
+    const settledHeight = chain.tipHeight - this.#core.parts.minConfirmations + 1;
+    for (const { outpoint } of inputs) {
+      const previous = await evidence.transaction(outpoint.txid, seats);
+      const script = previous?.outputs[outpoint.vout]?.script;
+      if (script === undefined) continue;
+      const answers = await Promise.all(seats.map((seat) => askOutspend(panel, seat, outpoint, script)));
+      for (const answer of answers) {
+        if (answer?.spent !== true || answer.height === null || answer.txid === txid) continue;
+        await evidence.search(chain, answer.txid, answer.height);
+      }
+      const spenders = evidence.proven.filter(({ tx, height }) => tx.txid !== txid && height <= settledHeight);
+      const key = outpointKey(outpoint);
+      if (spenders.some(({ tx }) => tx.inputs.some((input) => outpointKey(input.outpoint) === key))) return true;
+    }
+    return false;
+  }
+
+  /** The best chain by all sources, and those of them that answered. */
+  async #look(signal: AbortSignal | undefined): Promise<Look> {
+    const panel = this.#panel(signal);
+    const chain = await syncHeaders(panel, await askTips(panel), await this.#core.chain());
+    const seats = panel.seats.filter((seat) => seat.chain !== null);
+    if (seats.length === 0) throw unavailable("No chain source answers.", panel);
+    await this.#core.adopt(chain);
+    return { panel, chain, seats, evidence: new Evidence(panel) };
   }
 
   /**
@@ -146,6 +181,24 @@ export class ChainDesk {
       attempts: failed.map((seat) => attemptOf(seat.label, seat.failure)),
     };
   }
+}
+
+/** Sources may be anybody's code: a list of the wrong shape is no answer. @throws NETWORK_ANSWER_INVALID */
+function parseUnspent(label: string, answer: unknown): readonly UnspentOutput[] {
+  if (Array.isArray(answer) && answer.every(isUnspentOutput)) return answer;
+  const details = { url: label, reason: "not a list of outputs" };
+  throw new HawserError("NETWORK_ANSWER_INVALID", `The answer of ${label} is wrong: ${details.reason}.`, details);
+}
+
+function isUnspentOutput(item: unknown): item is UnspentOutput {
+  if (typeof item !== "object" || item === null) return false;
+  const { txid, vout, valueSats, height } = item as { readonly [member in keyof UnspentOutput]?: unknown };
+  return (
+    isHex(txid, 32) &&
+    Number.isSafeInteger(vout) &&
+    typeof valueSats === "bigint" &&
+    (height === null || Number.isSafeInteger(height))
+  );
 }
 
 /** Whether an output was made as a seal, or to become one, by its transaction's payload (C1, C7). */

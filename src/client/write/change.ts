@@ -1,4 +1,5 @@
 import { sha256 } from "../../crypto/hash.js";
+import { throwIfAborted } from "../../deadline.js";
 import { HawserError } from "../../errors.js";
 import { outpointKey } from "../../plan/coin-selection.js";
 import { planUpdate, type UpdatePlan } from "../../plan/update.js";
@@ -34,6 +35,7 @@ export async function planChange<Handle extends OperationHandle>(
   const { ownerScript } = resolution.tipState;
   if (ownerScript === null) throw new HawserError("BUG_UNREACHABLE", `${name} has no owner.`, { what: "owner script" });
   const owner = await core.ownerAccount(name, ownerScript);
+  const required = core.required(options);
   const profileBytes = encodeProfile(change.profile);
   const profileHash = sha256(profileBytes);
   const seal = core.sealCoin(base, owner);
@@ -59,6 +61,7 @@ export async function planChange<Handle extends OperationHandle>(
     run: async ({ signal = options.signal } = {}) => {
       const [update] = await core.sign(plan.transactions, options);
       if (update === undefined) throw new HawserError("BUG_UNREACHABLE", "Nothing was signed.", { what: "sign" });
+      throwIfAborted(signal, `The change of ${name}`);
       const floors = (await change.storeRecords?.(signal)) ?? [];
       const entry: JournalEntry = {
         id: core.newId(),
@@ -72,12 +75,12 @@ export async function planChange<Handle extends OperationHandle>(
         objects: [...change.objects, profileBytes],
         floors,
         affectedIds: change.affectedIds,
-        required: options.required ?? core.parts.required,
+        required,
         createdAtMs: core.parts.clock.nowMs(),
       };
       // W3: from here on another run of this program can finish what this one began.
       await core.journal.put(entry);
-      const operation = core.operation(entry);
+      const operation = core.operation(entry, { resumed: false });
       const { timeoutMs, onEvent } = options;
       await operation.wait({ until: "broadcast", signal, timeoutMs, onEvent });
       return toHandle(operation);
@@ -96,7 +99,7 @@ async function planWithFunding(
     return plan([], reserved);
   } catch (error) {
     if (!(error instanceof HawserError) || error.code !== "WALLET_FUNDS_INSUFFICIENT") throw error;
-    const accounts = await core.wallet().accounts();
-    return plan(await core.desk.coins(accounts, reserved, options.signal), reserved);
+    const accounts = await core.accounts();
+    return plan(await core.desk.coins(accounts, options.signal), reserved);
   }
 }

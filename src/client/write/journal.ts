@@ -61,15 +61,31 @@ export class Journal {
     this.#prefix = `journal/${network}/`;
   }
 
-  /** Keeps an entry durably. @throws CACHE_UNAVAILABLE */
+  /**
+   * Keeps a new entry durably. Of two registrations of one name that began at once only one gets in: both PREORDERs
+   * would lock a bond, and only one of them could become the name.
+   *
+   * @throws CONFLICT_PENDING, CACHE_UNAVAILABLE, CACHE_CORRUPT
+   */
   async put(entry: JournalEntry): Promise<void> {
-    const value = encodeEntry(entry);
-    await this.#cache.update(this.#key(entry), () => ({ value, result: undefined }));
+    const { name } = entry;
+    const key = this.#key(entry);
+    const there = await this.#cache.update<JournalEntry | null>(key, (current) =>
+      current === null ? { value: encodeEntry(entry), result: null } : { result: decodeEntry(current, key) },
+    );
+    if (there === null) return;
+    const message = `Operation ${there.id} of ${name} is pending; call again to go on with it.`;
+    throw new HawserError("CONFLICT_PENDING", message, { name, operation: there.id });
   }
 
-  /** Drops an entry whose effects are all done, or can never be. */
+  /** Drops an entry whose effects are all done, or can never be; another one in its place stays. */
   async drop(entry: JournalEntry): Promise<void> {
-    await this.#cache.update(this.#key(entry), () => ({ value: null, result: undefined }));
+    const key = this.#key(entry);
+    await this.#cache.update(key, (current) =>
+      current !== null && decodeEntry(current, key).id === entry.id
+        ? { value: null, result: undefined }
+        : { result: undefined },
+    );
   }
 
   /** The pending writes of a name, or of all names, oldest first. @throws CACHE_CORRUPT */
@@ -81,8 +97,8 @@ export class Journal {
       .sort((a, b) => a.createdAtMs - b.createdAtMs);
   }
 
-  #key(entry: JournalEntry): string {
-    return `${this.#prefix}${entry.name}/${entry.id}`;
+  #key({ kind, name, id }: JournalEntry): string {
+    return `${this.#prefix}${name}/${kind === "register" ? kind : id}`;
   }
 }
 

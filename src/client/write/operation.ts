@@ -1,14 +1,15 @@
-import { abortedError, throwIfAborted } from "../../deadline.js";
-import { HawserError, isHawserError } from "../../errors.js";
+import { abortedError } from "../../deadline.js";
+import { type Attempt, HawserError, isHawserError } from "../../errors.js";
 import { putObject } from "../../immutable/put.js";
 import { floorKey } from "../../mutable/floor.js";
 import { raiseFloor } from "../../mutable/floor-cache.js";
 import { parseName } from "../../name/name.js";
 import type { Resolution } from "../../name/resolution.js";
+import type { ThreadState } from "../../name/thread.js";
 import type { Clock, ProgressEvent, StorageProvider } from "../../ports.js";
 import type { ProviderOutcome } from "../../route/provider-writes.js";
 import type { ReaderCore } from "../reader-core.js";
-import type { ChainDesk } from "./chain-desk.js";
+import type { ChainDesk, Place } from "./chain-desk.js";
 import type { Journal, JournalEntry, JournalTransaction } from "./journal.js";
 
 /** How far a write has come. `done`: it needed no transaction, or its last one is at depth. */
@@ -55,12 +56,14 @@ export class PendingOperation implements OperationHandle {
   readonly entry: JournalEntry;
   readonly #parts: OperationParts;
   #state: OperationState = "signed";
-  #providers: readonly ProviderOutcome[];
+  #providers: readonly ProviderOutcome[] = [];
+  /** Whether a source may have taken a transaction of this operation, in this run or an earlier one. */
+  #mayBeOut: boolean;
 
-  constructor(parts: OperationParts, entry: JournalEntry, providers: readonly ProviderOutcome[] = []) {
+  constructor(parts: OperationParts, entry: JournalEntry, { resumed }: { readonly resumed: boolean }) {
     this.#parts = parts;
     this.entry = entry;
-    this.#providers = providers;
+    this.#mayBeOut = resumed;
   }
 
   get id(): string {
@@ -107,7 +110,6 @@ export class PendingOperation implements OperationHandle {
     const { objects, required } = this.entry;
     onEvent?.({ stage: "store", message: `Storing objects (${objects.length}) at providers (${storage.length})` });
     for (const bytes of objects) {
-      throwIfAborted(signal, "The write");
       const { providers } = await putObject({ bytes, storage, required, clock, signal });
       this.#providers = worstOutcomes(this.#providers, providers);
     }
@@ -143,40 +145,53 @@ export class PendingOperation implements OperationHandle {
     const { desk } = this.#parts;
     const { kind, txid, raw } = transaction;
     onEvent?.({ stage: "broadcast", message: `Sending the ${kind.toUpperCase()} ${txid}` });
-    const { accepted, refused, attempts } = await desk.broadcast(raw, signal);
-    if (accepted > 0) return;
+    const mayHaveBeenOut = this.#mayBeOut;
+    this.#mayBeOut = true;
+    const sent = await desk.broadcast(raw, signal);
+    if (sent.accepted > 0) return;
     const { place } = await desk.place(txid, 0, signal);
     if (place.at !== "nowhere") return;
-    if (refused > 0) await this.#explainRefusal(transaction, signal);
-    const said = attempts.map(({ message }) => message).join(" ");
-    const details = { txid, attempts };
-    throw new HawserError(
-      "CHAIN_BROADCAST_REFUSED",
-      `No source took the ${kind.toUpperCase()} ${txid}. ${said}`,
-      details,
-    );
+    // A source that gave no answer may have taken it all the same.
+    this.#mayBeOut = mayHaveBeenOut || sent.refused < sent.attempts.length;
+    throw await this.#refusal(transaction, sent.attempts, signal);
   }
 
-  /** Why a transaction cannot be sent, where the chain tells; such an operation is over and leaves the journal. */
-  async #explainRefusal({ kind }: JournalTransaction, signal: AbortSignal | undefined): Promise<void> {
-    if (kind === "preorder") {
-      // The PREORDER was never mined and its inputs are gone: nothing of this registration can have an effect any more.
-      await this.#parts.journal.drop(this.entry);
-      return;
+  /** Sends what servers forgot, or what a reorganisation put back. @throws CHAIN_BROADCAST_REFUSED where it is void */
+  async #sendAgain(transaction: JournalTransaction, { signal }: Watch): Promise<void> {
+    const { desk } = this.#parts;
+    const { accepted, attempts } = await desk.broadcast(transaction.raw, signal);
+    if (accepted > 0) return;
+    if (await desk.isVoid(transaction.raw, signal)) throw await this.#refusal(transaction, attempts, signal);
+  }
+
+  /**
+   * Why nobody takes a transaction. The operation leaves the journal where it can have no effect any more: its inputs
+   * are spent at depth, or no source ever had anything of it. One refusal alone tells neither.
+   */
+  async #refusal(
+    { kind, txid, raw }: JournalTransaction,
+    attempts: readonly Attempt[],
+    signal: AbortSignal | undefined,
+  ): Promise<HawserError> {
+    const { desk, journal } = this.#parts;
+    const resolution = kind === "preorder" ? null : await this.#resolve(signal);
+    if (resolution !== null) {
+      await this.#assertNotMoved(resolution);
+      const rival = resolution.pending.find((other) => other.height === null && !this.txids.includes(other.txid));
+      if (rival !== undefined && kind === "update") {
+        await journal.drop(this.entry);
+        return this.#moved(rival.txid);
+      }
     }
-    const resolution = await this.#resolve(signal);
-    if (resolution === null) return;
-    await this.#assertNotMoved(resolution);
-    const rival = resolution.pending.find(({ height, txid }) => height === null && !this.txids.includes(txid));
-    if (rival !== undefined && this.entry.kind === "update") {
-      await this.#parts.journal.drop(this.entry);
-      throw this.#moved(rival.txid);
-    }
+    if (!this.#mayBeOut || (await desk.isVoid(raw, signal))) await journal.drop(this.entry);
+    const said = attempts.map(({ message }) => message).join(" ");
+    const message = `No source took the ${kind.toUpperCase()} ${txid}. ${said}`;
+    return new HawserError("CHAIN_BROADCAST_REFUSED", message, { txid, attempts });
   }
 
   /** REGISTER reveals the name, so it is sent only when the next block may hold it (W9: not before MIN_AGE). */
   async #sendRegister(watch: Watch): Promise<void> {
-    const { desk, core, journal } = this.#parts;
+    const { desk, core } = this.#parts;
     const { minAgeBlocks, maxAgeBlocks } = core.parts.network;
     const [preorder, register] = this.entry.transactions;
     if (preorder === undefined || register === undefined) return;
@@ -184,11 +199,8 @@ export class PendingOperation implements OperationHandle {
       const found = await this.#tolerant(() => desk.place(preorder.txid, 0, watch.signal));
       if (found?.place.at === "block") {
         const age = found.tipHeight + 1 - found.place.height;
-        if (age > maxAgeBlocks && (await this.#placeOf(register, watch)) === "nowhere") {
-          await journal.drop(this.entry);
-          const details = { name: this.entry.name, txid: preorder.txid, maxAgeBlocks };
-          const message = `The PREORDER is older than ${maxAgeBlocks} blocks; register ${this.entry.name} anew.`;
-          throw new HawserError("NAME_PREORDER_EXPIRED", message, details);
+        if (age > maxAgeBlocks && (await desk.place(register.txid, 0, watch.signal)).place.at === "nowhere") {
+          throw await this.#expired();
         }
         if (age >= minAgeBlocks) break;
         watch.onEvent?.({
@@ -197,15 +209,14 @@ export class PendingOperation implements OperationHandle {
         });
       } else {
         watch.onEvent?.({ stage: "wait", message: "Waiting for the PREORDER to be mined" });
-        if (found?.place.at === "nowhere") await this.#tolerant(() => desk.broadcast(preorder.raw, watch.signal));
+        if (found?.place.at === "nowhere") await this.#tolerant(() => this.#sendAgain(preorder, watch));
       }
       await watch.pause();
     }
+    // Of a name that somebody else has by now, a REGISTER would cost its fee for nothing.
+    const resolution = await this.#resolve(watch.signal);
+    if (resolution !== null) await this.#assertNotMoved(resolution);
     await this.#send(register, watch);
-  }
-
-  async #placeOf({ txid }: JournalTransaction, { signal }: Watch): Promise<string> {
-    return (await this.#parts.desk.place(txid, 0, signal)).place.at;
   }
 
   async #waitForDepth(watch: Watch): Promise<void> {
@@ -216,30 +227,48 @@ export class PendingOperation implements OperationHandle {
       if (resolution !== null) {
         if (resolution.state.operations.some(({ txid }) => txid === last.txid)) return;
         await this.#assertNotMoved(resolution);
-        const seen =
-          resolution.tipState.operations.some(({ txid }) => txid === last.txid) ||
-          resolution.pending.some(({ txid }) => txid === last.txid);
+        const mined = resolution.tipState.operations.some(({ txid }) => txid === last.txid);
         watch.onEvent?.({
           stage: "wait",
           message: `Waiting for ${last.txid} to be at depth (tip ${resolution.asOf.tipHeight})`,
         });
-        // Servers forget, and a reorganisation can put a transaction back: the same bytes are sent again.
-        if (!seen) await this.#tolerant(() => this.#parts.desk.broadcast(last.raw, watch.signal));
+        if (!mined) await this.#tolerant(() => this.#keepAlive(resolution, watch));
       }
       await watch.pause();
     }
   }
 
+  /** For what is not mined: whether it still can be, and that sources have it. */
+  async #keepAlive(resolution: Resolution, watch: Watch): Promise<void> {
+    const missing: JournalTransaction[] = [];
+    const places = new Map<JournalTransaction["kind"], Place>();
+    for (const transaction of this.entry.transactions) {
+      const { place } = await this.#parts.desk.place(transaction.txid, 0, watch.signal);
+      places.set(transaction.kind, place);
+      if (place.at === "nowhere") missing.push(transaction);
+    }
+    await this.#assertCanCount(resolution, places.get("preorder"), places.get("register"));
+    for (const transaction of missing) await this.#sendAgain(transaction, watch);
+  }
+
+  /** C5: a REGISTER that is mined too late never counts, and neither does one that somebody else's came before. */
+  async #assertCanCount({ asOf, tipState }: Resolution, preorder?: Place, register?: Place): Promise<void> {
+    if (preorder?.at !== "block") return;
+    const height = register?.at === "block" ? register.height : asOf.tipHeight + 1;
+    if (height - preorder.height > this.#parts.core.parts.network.maxAgeBlocks) throw await this.#expired();
+    if (register?.at !== "block" || register.height > asOf.height) return;
+    await this.#parts.journal.drop(this.entry);
+    throw this.#taken(tipState.tenure);
+  }
+
   /** W4: whoever spent the seal first wins. The loser's change is not lost: its caller can make it on the new state. */
-  async #assertNotMoved({ tipState }: Resolution): Promise<void> {
+  async #assertNotMoved({ state, tipState }: Resolution): Promise<void> {
     const last = this.entry.transactions.at(-1);
     if (last === undefined || tipState.operations.some(({ txid }) => txid === last.txid)) return;
-    const { name, tenure } = this.entry;
     const held = tipState.status === "active" || tipState.status === "grace";
-    if (held && tipState.tenure !== tenure) {
+    if (held && tipState.tenure !== this.entry.tenure && (this.entry.kind === "update" || isSettled(state, tipState))) {
       await this.#parts.journal.drop(this.entry);
-      const details = { name, tenure: tipState.tenure ?? "" };
-      throw new HawserError("CONFLICT_NAME_TAKEN", `${name} was registered by somebody else.`, details);
+      throw this.#taken(tipState.tenure);
     }
     if (this.entry.kind === "register") return;
     const expected = this.entry.spends ?? "";
@@ -247,6 +276,21 @@ export class PendingOperation implements OperationHandle {
     if (held && seal === expected) return;
     await this.#parts.journal.drop(this.entry);
     throw this.#moved(seal ?? tipState.status);
+  }
+
+  async #expired(): Promise<HawserError<"NAME_PREORDER_EXPIRED">> {
+    const { core, journal } = this.#parts;
+    const { maxAgeBlocks } = core.parts.network;
+    const { name, tenure: txid } = this.entry;
+    await journal.drop(this.entry);
+    const message = `The PREORDER is older than ${maxAgeBlocks} blocks; register ${name} anew.`;
+    return new HawserError("NAME_PREORDER_EXPIRED", message, { name, txid, maxAgeBlocks });
+  }
+
+  #taken(tenure: string | null): HawserError<"CONFLICT_NAME_TAKEN"> {
+    const { name } = this.entry;
+    const details = { name, tenure: tenure ?? "" };
+    return new HawserError("CONFLICT_NAME_TAKEN", `${name} was registered by somebody else.`, details);
   }
 
   #moved(got: string): HawserError<"CONFLICT_NAME_MOVED"> {
@@ -281,29 +325,13 @@ interface Watch extends WaitOptions {
   readonly pause: () => Promise<void>;
 }
 
-/** The public face of an operation, with what the caller of one method gets besides; its state goes on changing. */
-export function handleOf<Extra extends object>(operation: PendingOperation, extra: Extra): OperationHandle & Extra {
-  const handle: OperationHandle = {
-    id: operation.id,
-    txids: operation.txids,
-    get state() {
-      return operation.state;
-    },
-    get providers() {
-      return operation.providers;
-    },
-    wait: (options?: WaitOptions) => operation.wait(options),
-  };
-  return Object.assign(handle, extra);
-}
-
-/** A write that needed no transaction: it is done. */
-export function finishedOperation(id: string, providers: readonly ProviderOutcome[]): OperationHandle {
-  return { id, txids: [], state: "done", providers, wait: () => Promise.resolve() };
+/** Whether a holder is one at depth too: a registration is given up only for one that a reorganisation will not undo. */
+function isSettled(state: ThreadState, tipState: ThreadState): boolean {
+  return (state.status === "active" || state.status === "grace") && state.tenure === tipState.tenure;
 }
 
 /** Per provider the worse of two outcomes. */
-export function worstOutcomes(
+function worstOutcomes(
   before: readonly ProviderOutcome[],
   now: readonly ProviderOutcome[],
 ): readonly ProviderOutcome[] {

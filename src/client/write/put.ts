@@ -8,14 +8,22 @@ import { type PutRecord, putRecord } from "../../mutable/put.js";
 import type { MutableRecord, RecordContext } from "../../mutable/record.js";
 import { cachedEpochs } from "../../mutable/reserve.js";
 import type { KnownVersions } from "../../mutable/select-version.js";
-import { type Content, immutableEntry, mutableEntry, mutableKey, type Route } from "../../profile/entry.js";
+import {
+  type Content,
+  immutableEntry,
+  immutableKey,
+  mutableEntry,
+  mutableKey,
+  type Route,
+} from "../../profile/entry.js";
 import { parseId } from "../../profile/id.js";
 import { changeIndex, getEntry } from "../../profile/index-tree.js";
 import { recordPath } from "../../route/layout.js";
 import { assertEpochReachable, effectiveKey, nextEpoch, requireEffectiveKey } from "../../route/route.js";
 import { loadProfile, nodeLoader } from "../documents.js";
 import { planChange } from "./change.js";
-import { finishedOperation, handleOf, type OperationHandle } from "./operation.js";
+import { finishedOperation, handleOf } from "./handle.js";
+import type { OperationHandle } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import type { NameBase, WriterCore } from "./writer-core.js";
 
@@ -196,7 +204,7 @@ function storeRecord(
     urlReader,
     cache,
     clock,
-    required: options.required ?? core.parts.required,
+    required: core.required(options),
     signal: options.signal,
     deferFloor,
   });
@@ -211,18 +219,20 @@ export async function planPutImmutable(
 ): Promise<WritePlan<PutImmutableHandle>> {
   assertData(data, limits.objectMaxBytes);
   const key = contentKey(data);
+  const base = await core.base(name, options);
+  const { entry: found } = await getEntry(base.profile.index, immutableKey(key), base.load);
+  const present = found?.kind === "immutable" ? found.content : null;
   const content: Content = {
     size: data.length,
-    type: options.type ?? null,
-    name: options.fileName ?? null,
-    urls: null,
+    type: options.type ?? present?.type ?? null,
+    name: options.fileName ?? present?.name ?? null,
+    urls: present?.urls ?? null,
   };
-  const base = await core.base(name, options);
-  const entry = immutableEntry(key, content);
-  const { entry: present } = await getEntry(base.profile.index, entry.key, base.load);
-  if (present?.kind === "immutable" && options.type === undefined && options.fileName === undefined) {
-    return planStoreAgain(core, key, present.content, data, options);
+  // W2: the same put once more stores the bytes again and sends nothing.
+  if (present !== null && content.type === present.type && content.name === present.name) {
+    return planStoreAgain(core, key, present, data, options);
   }
+  const entry = immutableEntry(key, content);
   const { root, written } = await changeIndex(base.profile.index, [{ key: entry.key, entry }], base.load);
   const change = {
     profile: { ...base.profile, index: root },
@@ -246,8 +256,7 @@ function planStoreAgain(
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
       const { storage, clock } = core.parts;
-      const required = options.required ?? core.parts.required;
-      const { providers } = await putObject({ bytes, storage, required, clock, signal });
+      const { providers } = await putObject({ bytes, storage, required: core.required(options), clock, signal });
       return { ...finishedOperation(core.newId(), providers), key, content };
     },
   };

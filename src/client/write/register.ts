@@ -1,15 +1,18 @@
 import { invalidArgument } from "../../bytes/guards.js";
 import type { JsonObject } from "../../bytes/json.js";
-import { ask, createPanel } from "../../chain/union.js";
+import { askHistory } from "../../chain/source-calls.js";
+import { createPanel } from "../../chain/union.js";
 import { sha256 } from "../../crypto/hash.js";
+import { throwIfAborted } from "../../deadline.js";
 import { HawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { beaconScript, type Name, parseName } from "../../name/name.js";
 import { planRegistration } from "../../plan/registration.js";
 import type { Profile } from "../../profile/profile.js";
 import { encodeProfile } from "../../profile/profile.js";
+import { handleOf } from "./handle.js";
 import type { JournalEntry } from "./journal.js";
-import { handleOf, type OperationHandle } from "./operation.js";
+import type { OperationHandle, PendingOperation } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import type { WriterCore } from "./writer-core.js";
 
@@ -42,11 +45,12 @@ export async function planRegister(
   const name = parseName(given);
   const [pending] = (await core.journal.entries(name)).filter(({ kind }) => kind === "register");
   if (pending !== undefined) return continued(core, pending, options);
+  const required = core.required(options);
   await assertFree(core, name, options);
   await assertBeaconQuiet(core, name, options);
 
   const { network } = core.parts.core.parts;
-  const accounts = await core.wallet().accounts();
+  const accounts = await core.accounts();
   const [owner] = accounts;
   if (owner === undefined) throw invalidArgument("wallet", "a wallet with an account", accounts);
   const profile: Profile = core.newProfile(name, {
@@ -63,7 +67,7 @@ export async function planRegister(
     salt,
     owner,
     profileHash,
-    coins: await core.desk.coins(accounts, reserved, options.signal),
+    coins: await core.desk.coins(accounts, options.signal),
     changeScript: owner.script,
     feeRateSatsPerVbyte: await core.desk.feeRate(options.feeRateSatsPerVbyte, options.signal),
     reserveUpdates: options.reserveUpdates,
@@ -78,6 +82,7 @@ export async function planRegister(
     run: async ({ signal = options.signal } = {}) => {
       const [preorder, register] = await core.sign(plan.transactions, options);
       if (preorder === undefined || register === undefined) throw invalidArgument("wallet", "two transactions", plan);
+      throwIfAborted(signal, `The registration of ${name}`);
       const entry: JournalEntry = {
         id: core.newId(),
         kind: "register",
@@ -93,21 +98,20 @@ export async function planRegister(
         objects: [profileBytes],
         floors: [],
         affectedIds: [],
-        required: options.required ?? core.parts.required,
+        required,
         createdAtMs: core.parts.clock.nowMs(),
       };
       // Before anything is sent: a PREORDER whose salt is lost can never be followed by its REGISTER.
       await core.journal.put(entry);
-      return start(core, entry, { ...options, signal });
+      return start(core.operation(entry, { resumed: false }), { ...options, signal });
     },
   };
 }
 
-async function start(core: WriterCore, entry: JournalEntry, options: RegisterOptions): Promise<RegisterHandle> {
+async function start(operation: PendingOperation, options: RegisterOptions): Promise<RegisterHandle> {
   const { signal, timeoutMs, onEvent } = options;
-  const operation = core.operation(entry);
   await operation.wait({ until: "broadcast", signal, timeoutMs, onEvent });
-  return handleOf(operation, { tenure: entry.tenure });
+  return handleOf(operation, { tenure: operation.entry.tenure });
 }
 
 function continued(core: WriterCore, entry: JournalEntry, options: RegisterOptions): WritePlan<RegisterHandle> {
@@ -116,7 +120,7 @@ function continued(core: WriterCore, entry: JournalEntry, options: RegisterOptio
     approvals: 0,
     transactions: [],
     affectedIds: [],
-    run: ({ signal = options.signal } = {}) => start(core, entry, { ...options, signal }),
+    run: ({ signal = options.signal } = {}) => start(core.operation(entry, { resumed: true }), { ...options, signal }),
   };
 }
 
@@ -136,10 +140,8 @@ async function assertBeaconQuiet(core: WriterCore, name: Name, options: Register
   const { network, sources, clock } = core.parts.core.parts;
   const panel = createPanel(sources, clock, options.signal);
   const script = beaconScript(name, network);
-  const histories = await Promise.all(
-    panel.seats.map((seat) => ask(panel, seat, (source, signal) => source.history(script, { signal }))),
-  );
-  const entries = histories.reduce((most, answer) => Math.max(most, answer?.value.length ?? 0), 0);
+  const histories = await Promise.all(panel.seats.map((seat) => askHistory(panel, seat, script)));
+  const entries = histories.reduce((most, history) => Math.max(most, history?.length ?? 0), 0);
   const max = limits.beaconMaxEntriesBeforeRegister;
   if (entries <= max) return;
   throw new HawserError(

@@ -1,10 +1,11 @@
 import { equalBytes } from "../../bytes/bytes.js";
 import { encodeHex } from "../../bytes/hex.js";
 import { parseTransaction } from "../../chain/transaction.js";
-import { HawserError } from "../../errors.js";
+import { HawserError, isHawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { type Name, parseName } from "../../name/name.js";
 import type { Resolution } from "../../name/resolution.js";
+import type { ThreadState } from "../../name/thread.js";
 import { checkSigned, type SignedTransaction } from "../../plan/check-signed.js";
 import { createCoin, type FundingCoin, outpointKey } from "../../plan/coin-selection.js";
 import type { FeeGuards } from "../../plan/fee.js";
@@ -12,6 +13,7 @@ import type { PlannedTransaction } from "../../plan/psbt.js";
 import type { Clock, Random, Signer, StorageProvider, Wallet, WalletAccount } from "../../ports.js";
 import { emptyIndex, type LoadNode } from "../../profile/index-tree.js";
 import type { Profile } from "../../profile/profile.js";
+import { assertRequired } from "../../route/provider-writes.js";
 import { loadProfile, nodeLoader } from "../documents.js";
 import type { ReaderCore, Session } from "../reader-core.js";
 import { ChainDesk } from "./chain-desk.js";
@@ -53,10 +55,14 @@ export class WriterCore {
     this.journal = new Journal(parts.core.parts.cache, parts.core.parts.network.id);
   }
 
-  operation(entry: JournalEntry): PendingOperation {
+  /**
+   * @param resumed - whether the entry was found in the journal, so that its transactions may be out already. How many
+   *   providers must hold it is then for this writer to say, which may have others than the one that began it.
+   */
+  operation(entry: JournalEntry, { resumed }: { readonly resumed: boolean }): PendingOperation {
     const { core, storage, clock, pollIntervalMs } = this.parts;
     const parts: OperationParts = { core, desk: this.desk, journal: this.journal, storage, clock, pollIntervalMs };
-    return new PendingOperation(parts, entry);
+    return new PendingOperation(parts, resumed ? { ...entry, required: this.parts.required } : entry, { resumed });
   }
 
   newId(): string {
@@ -72,6 +78,18 @@ export class WriterCore {
     if (this.parts.wallet !== null) return this.parts.wallet;
     const reason = "this write needs a transaction, and the writer has no wallet";
     throw new HawserError("INPUT_CONFIG_INVALID", `Cannot write: ${reason}.`, { setting: "wallet", reason });
+  }
+
+  /** The wallet's accounts. @throws WALLET_REFUSED */
+  accounts(): Promise<readonly WalletAccount[]> {
+    const wallet = this.wallet();
+    return fromWallet("tell its accounts", () => wallet.accounts());
+  }
+
+  /** Providers that must hold the bytes (W7), guarded before anything is signed or kept. @throws INPUT_INVALID */
+  required({ required = this.parts.required }: WriteOptions): number {
+    assertRequired(required, [...new Set(this.parts.storage)]);
+    return required;
   }
 
   signer(): Signer {
@@ -95,6 +113,7 @@ export class WriterCore {
     return this.session(`The state of ${parsed}`, options, async (session) => {
       const { core } = this.parts;
       const resolution = await core.resolve(parsed, session);
+      await this.#settleJournalled(parsed, resolution);
       const { tipState, pending } = resolution;
       const { status, tenure, unsealed, profileHash, ownerKey } = tipState;
       if ((status !== "active" && status !== "grace") || tenure === null) {
@@ -138,8 +157,7 @@ export class WriterCore {
 
   /** The account that owns a script. @throws WALLET_NOT_OWNER */
   async ownerAccount(name: string, ownerScript: Uint8Array): Promise<WalletAccount> {
-    const accounts = await this.wallet().accounts();
-    const account = accounts.find(({ script }) => equalBytes(script, ownerScript));
+    const account = (await this.accounts()).find(({ script }) => equalBytes(script, ownerScript));
     if (account !== undefined) return account;
     const details = { name, ownerScript: encodeHex(ownerScript) };
     throw new HawserError("WALLET_NOT_OWNER", `The wallet does not hold the owner script of ${name}.`, details);
@@ -157,12 +175,11 @@ export class WriterCore {
     throw new HawserError("BUG_UNREACHABLE", `The seal of ${name} is not among its operations.`, { what: "seal" });
   }
 
-  /** Outputs that must not pay for anything: seals of names that were read here, and what pending writes spend or make. */
+  /** Outputs that must not pay for anything else: what pending writes spend, whether sources have seen them or not. */
   async reserved(): Promise<ReadonlySet<string>> {
     const reserved = new Set<string>();
     for (const { transactions } of await this.journal.entries()) {
-      for (const { txid, raw } of transactions) {
-        reserved.add(outpointKey({ txid, vout: 1 }));
+      for (const { raw } of transactions) {
         for (const { outpoint } of parseTransaction(raw).inputs) reserved.add(outpointKey(outpoint));
       }
     }
@@ -180,35 +197,36 @@ export class WriterCore {
       inputs: inputsToSign,
       description,
     }));
-    const signed = await this.wallet().signPsbts(requests);
+    const wallet = this.wallet();
+    const signed: unknown = await fromWallet("sign", () => wallet.signPsbts(requests));
+    const answers: readonly unknown[] = Array.isArray(signed) ? signed : [];
     return planned.map((transaction, index) => {
-      const answer = signed[index];
-      if (answer === undefined) {
-        const reason = `expected ${planned.length} signed transactions, got ${signed.length}`;
-        throw new HawserError("WALLET_ANSWER_INVALID", `The wallet's answer is wrong: ${reason}.`, { reason });
-      }
-      return checkSigned(transaction, answer, this.feeGuards(options));
+      const answer = answers[index];
+      if (answer instanceof Uint8Array) return checkSigned(transaction, answer, this.feeGuards(options));
+      const reason = `expected ${planned.length} signed transactions, got ${answers.length}`;
+      throw new HawserError("WALLET_ANSWER_INVALID", `The wallet's answer is wrong: ${reason}.`, { reason });
     });
   }
 
-  /**
-   * Sends the journalled writes of a name again: another run may have died before any of its steps. What is at depth
-   * leaves the journal.
-   */
+  /** Sends the journalled writes of a name again: another run may have died before any of its steps. */
   async #resendJournalled(name: Name, options: WriteOptions): Promise<void> {
     const entries = await this.journal.entries(name);
     if (entries.length === 0) return;
     const { core } = this.parts;
     const resolution = await this.session(`The state of ${name}`, options, (session) => core.resolve(name, session));
-    const mined = (state: Resolution["state"], entry: JournalEntry): boolean =>
-      state.operations.some(({ txid }) => txid === entry.transactions.at(-1)?.txid);
     for (const entry of entries) {
-      const operation = this.operation(entry);
-      if (mined(resolution.state, entry)) await operation.settle();
-      else if (entry.kind === "register" || !mined(resolution.tipState, entry)) {
-        const { signal, onEvent, timeoutMs } = options;
-        await operation.wait({ until: entry.kind === "register" ? "depth" : "broadcast", signal, onEvent, timeoutMs });
-      }
+      const isRegister = entry.kind === "register";
+      if (isSettled(entry, resolution) || (!isRegister && isMined(entry, resolution.tipState))) continue;
+      const { signal, onEvent, timeoutMs } = options;
+      const operation = this.operation(entry, { resumed: true });
+      await operation.wait({ until: isRegister ? "depth" : "broadcast", signal, onEvent, timeoutMs });
+    }
+  }
+
+  /** What is at depth leaves the journal, also where nobody waited for it. */
+  async #settleJournalled(name: Name, resolution: Resolution): Promise<void> {
+    for (const entry of await this.journal.entries(name)) {
+      if (isSettled(entry, resolution)) await this.operation(entry, { resumed: true }).settle();
     }
   }
 
@@ -217,5 +235,26 @@ export class WriterCore {
     const { core } = this.parts;
     return (hash) =>
       this.session(`The index of ${profile.name}`, options, (session) => nodeLoader(core, session, profile)(hash));
+  }
+}
+
+function isMined({ transactions }: JournalEntry, state: ThreadState): boolean {
+  return state.operations.some(({ txid }) => txid === transactions.at(-1)?.txid);
+}
+
+/** Whether nothing is left to be sent: its last transaction is at depth, or the tenure that it changes has ended. */
+function isSettled(entry: JournalEntry, { state, tipState }: Resolution): boolean {
+  const isOver = entry.kind === "update" && ![state.tenure, tipState.tenure].includes(entry.tenure);
+  return isOver || isMined(entry, state);
+}
+
+/** A wallet may be anybody's code: however it fails, nothing was signed. */
+async function fromWallet<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (isHawserError(cause)) throw cause;
+    const reason = cause instanceof Error ? cause.message : "it failed";
+    throw new HawserError("WALLET_REFUSED", `The wallet does not ${what}: ${reason}.`, { reason }, { cause });
   }
 }

@@ -106,7 +106,10 @@ describe("V4: proving reports", () => {
     const { evidence, reports, seats } = evidenceOf(a, b);
     expect(await evidence.prove(chain, update.txid, reports(update, 5).slice(0, 1))).toBe(false);
     expect(b.calls).not.toContain("transaction");
-    expect(seats.map(({ lies, bytes }) => [lies, bytes > 0])).toMatchObject([[1, expect.any(Boolean)], [0, false]]);
+    expect(seats.map(({ lies, bytes }) => [lies, bytes > 0])).toMatchObject([
+      [1, expect.any(Boolean)],
+      [0, false],
+    ]);
   });
 
   it("V4: nobody is asked for a place who did not report it", async () => {

@@ -167,14 +167,15 @@ describe.each(calls)("V5: what $method may answer", ({ method, ask, good, bad })
         throw new Error("read me not");
       },
     };
+    // A source may be anybody's code and throw what is no error.
+    const [text, nothing] = ["text", undefined] as unknown as [Error, Error];
     for (const answer of [
       () => {
         throw new Error("at once");
       },
       () => Promise.reject(new Error("later")),
-      // A source may be anybody's code and throw what is no error.
-      () => Promise.reject("text" as unknown as Error),
-      () => Promise.reject(undefined as unknown as Error),
+      () => Promise.reject(text),
+      () => Promise.reject(nothing),
       () => Promise.resolve(method === "history" || method === "unspent" ? [breaking] : breaking),
     ]) {
       const { panel, seats } = panelOf([answering(method, answer)]);

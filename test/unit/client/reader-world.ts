@@ -5,19 +5,13 @@ import { networks } from "../../../src/chain/network.js";
 import { sha256 } from "../../../src/crypto/hash.js";
 import { signSchnorr } from "../../../src/crypto/schnorr.js";
 import { type Devnet, type DevnetOptions, startDevnet } from "../../../src/devnet/index.js";
-import { createReader, type Reader, type ReaderOptions } from "../../../src/index.js";
 import { contentKey } from "../../../src/immutable/key.js";
+import { createReader, type Reader, type ReaderOptions } from "../../../src/index.js";
 import { encodeRecord, recordDigest } from "../../../src/mutable/record.js";
 import { beaconScript, parseName } from "../../../src/name/name.js";
 import { encodePayload, type Payload, payloadScript, preorderCommitment } from "../../../src/name/operation.js";
 import type { StorageProvider } from "../../../src/ports.js";
-import {
-  type Content,
-  type IndexEntry,
-  immutableEntry,
-  mutableEntry,
-  type Route,
-} from "../../../src/profile/entry.js";
+import { type Content, type IndexEntry, immutableEntry, mutableEntry, type Route } from "../../../src/profile/entry.js";
 import { buildIndex, emptyIndex } from "../../../src/profile/index-tree.js";
 import { encodeProfile, type Profile } from "../../../src/profile/profile.js";
 import { objectPath, recordPath } from "../../../src/route/layout.js";
@@ -109,6 +103,11 @@ export class ReaderWorld implements AsyncDisposable {
     return this.#next(name, { kind: "release" }, name.seal.script);
   }
 
+  /** Spends a seal by a payment that is no operation, which leaves the name unsealed. */
+  spendSeal({ seal }: TestName): Promise<string> {
+    return this.devnet.submit(payment(this.key, [seal], [[this.key.p2tr, seal.valueSats - FEE_SATS]]));
+  }
+
   /** Puts an object at the stores and gives its hash. */
   async putObject(bytes: Uint8Array, stores: readonly StorageProvider[] = this.stores): Promise<Uint8Array> {
     for (const store of stores) await store.write(objectPath(contentKey(bytes)), bytes, { kind: "object" });
@@ -181,11 +180,7 @@ export class ReaderWorld implements AsyncDisposable {
     return txid;
   }
 
-  #operate(
-    coin: TestCoin,
-    payload: Payload,
-    outputs: readonly (readonly [Uint8Array, bigint])[],
-  ): Promise<string> {
+  #operate(coin: TestCoin, payload: Payload, outputs: readonly (readonly [Uint8Array, bigint])[]): Promise<string> {
     const data = payloadScript(encodePayload(payload));
     return this.devnet.submit(payment(this.key, [coin], [[data, 0n], ...outputs]));
   }

@@ -5,7 +5,7 @@ import type { ChainSource } from "../../../src/ports.js";
 import { LATE_MS } from "../chain/mining.js";
 import { FakeClock } from "../fake-clock.js";
 import { alice, bob, carol, profile, World } from "./builder.js";
-import { type CountingSource, hiding, MinedChain, sourceOf, type Twist } from "./chain-world.js";
+import { type CountingSource, hiding, MinedChain, shortNetwork, sourceOf, type Twist } from "./chain-world.js";
 import { failureOf, read, readOutcome, resolutionOf, verdicts } from "./reading.js";
 
 const DAY_MS = limits.beaconAbsenceMaxAgeMs;
@@ -32,7 +32,7 @@ function counts(source: CountingSource): Partial<Record<keyof ChainSource, numbe
 
 /** A first read by sources with these labels. */
 function cold(world: World, chain: MinedChain, labels = "ab", clock = new FakeClock(LATE_MS)): Promise<ResolveOutcome> {
-  return readOutcome({ world, sources: [...labels].map((label) => sourceOf(label, chain)), clock });
+  return readOutcome({ world, sources: labels.split("").map((label) => sourceOf(label, chain)), clock });
 }
 
 describe("V5: a warm read", () => {
@@ -174,7 +174,22 @@ describe("V5: the absence of older beacon entries", () => {
     const sources = [sourceOf("a", longer), sourceOf("b", longer, silent)];
     const next = await readOutcome({ world, sources, after, minSources: 1 });
     expect(resolutionOf(next).state).toMatchObject({ registeredAtHeight: 5 });
+    expect(verdicts(resolutionOf(next))).toEqual({ a: "agreed", b: "unreachable" });
     expect([...(next.stored.beacon?.checkedAtMs.keys() ?? [])]).toEqual(["a"]);
+  });
+
+  it("V5: told below one REGISTER it says nothing about what came before the next one", async () => {
+    const world = new World(shortNetwork);
+    world.register(3);
+    const chain = MinedChain.of(world, 13);
+    const after = await cold(world, chain);
+    const { register: hidden } = world.register(15, { owner: bob });
+    world.register(16, { owner: carol });
+    const longer = MinedChain.of(world, 17, { onto: { chain, upTo: 13 } });
+    const silent: Twist = () => ({ history: () => Promise.reject(new Error("no")) });
+    const sources = [sourceOf("a", longer, hiding(hidden)), sourceOf("b", longer, silent)];
+    const error = await failureOf("CHAIN_UNAVAILABLE", { world, sources, after });
+    expect(error.details).toMatchObject({ answered: 1, attempts: [{ label: "b" }] });
   });
 
   it("V5: is asked again where the name is unsealed or released", async () => {

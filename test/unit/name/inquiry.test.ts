@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { Evidence } from "../../../src/chain/evidence.js";
+import type { Seat } from "../../../src/chain/union.js";
+import { Inquiry } from "../../../src/name/inquiry.js";
+import { nothingStored } from "../../../src/name/stored-name.js";
+import type { Frontier } from "../../../src/name/thread.js";
+import type { Outspend } from "../../../src/ports.js";
+import { panelOf } from "../chain/seats.js";
+import { World } from "./builder.js";
+import { MinedChain, sourceOf } from "./chain-world.js";
+
+const world = new World();
+const { register } = world.register(3);
+const mined = MinedChain.of(world, 6);
+const best = mined.headerChain();
+const fork = MinedChain.of(world, 6, { onto: { chain: mined, upTo: 4 }, version: 5 }).headerChain();
+const frontier = world.frontier(6);
+const other = "ab".repeat(32);
+
+/** What is known after a source on `chain` answered for the seal, and for the beacon unless told otherwise. */
+async function answered(
+  spend: Outspend,
+  on: Partial<Seat> = {},
+  asked: { readonly beacon?: boolean; readonly seals?: Frontier["seals"] } = {},
+): Promise<boolean> {
+  const source = sourceOf("a", mined, () => ({ outspend: () => Promise.resolve(spend) }));
+  const { panel, clock, seats } = panelOf([source]);
+  const { network, name } = world;
+  const input = { network, name, sources: [source], clock, chain: best, stored: nothingStored };
+  const rest = { minSources: 1, minConfirmations: 1, requireAllSources: false };
+  const inquiry = new Inquiry({ ...input, ...rest }, panel, new Evidence(panel));
+  Object.assign(seats[0], { chain: best, reach: 6, ...on });
+  await inquiry.askSeals(panel.seats, asked.seals ?? frontier.seals);
+  if (asked.beacon !== false) await inquiry.askBeacon(panel.seats, frontier);
+  return inquiry.answeredAll(seats[0], frontier, best);
+}
+
+describe("V5: whether a source answered every absence", () => {
+  it("V5: it did when it calls the seal unspent and gave the beacon's history", async () => {
+    expect(frontier.seals).toMatchObject([{ outpoint: { txid: register.txid } }]);
+    expect(await answered({ spent: false })).toBe(true);
+    expect(await answered({ spent: false }, {}, { beacon: false })).toBe(false);
+    expect(await answered({ spent: false }, {}, { seals: [] })).toBe(false);
+  });
+
+  it("V5: it did not when it calls the seal spent in the best chain, whoever proves that", async () => {
+    for (const height of [0, 5, 6]) expect(await answered({ spent: true, txid: other, height })).toBe(false);
+  });
+
+  it("V6: a spend in the mempool or above the tip is none in the best chain", async () => {
+    expect(await answered({ spent: true, txid: other, height: null })).toBe(true);
+    expect(await answered({ spent: true, txid: other, height: 7 })).toBe(true);
+  });
+
+  it("V4: nor is one in a block of another branch that the source follows", async () => {
+    const spend = { spent: true, txid: other, height: 5 } as const;
+    expect(await answered(spend, { chain: fork })).toBe(true);
+    expect(await answered({ ...spend, height: 4 }, { chain: fork })).toBe(false);
+    // Above what is known of its chain the block may be ours.
+    expect(await answered(spend, { chain: fork, reach: 4 })).toBe(false);
+    expect(await answered(spend, { chain: null, reach: -1 })).toBe(false);
+  });
+});
