@@ -20,6 +20,11 @@ export interface ProfileUpdate {
   readonly about?: JsonObject | undefined;
   /** Base URLs of places that hold the name's objects, at most 16 (U1). */
   readonly storage?: readonly string[] | undefined;
+  /**
+   * Begin with an empty profile where nobody serves the present one, or what it holds is no profile. All its routes and
+   * content entries end. Default false.
+   */
+  readonly replace?: boolean | undefined;
 }
 
 /** The methods of a writer without their effects: what each would cost, send and change. */
@@ -102,7 +107,7 @@ async function planUpdateProfile(
   update: ProfileUpdate,
   options: WriteOptions,
 ): Promise<WritePlan<OperationHandle>> {
-  const base = await core.base(name, options);
+  const base = await core.base(name, options, update.replace);
   const profile: Profile = {
     ...base.profile,
     ...(update.about === undefined ? {} : { about: update.about }),

@@ -8,6 +8,7 @@ import { limits } from "../limits.js";
 import type { HistoryEntry, Outpoint, Outspend } from "../ports.js";
 import { exploreBeacon } from "./explore.js";
 import { beaconScript } from "./name.js";
+import type { Unmined } from "./pending.js";
 import type { ResolveInput } from "./resolution.js";
 import { candidateRecover, candidateRegister, type Frontier, type FrontierSeal } from "./thread.js";
 
@@ -212,8 +213,8 @@ export class Inquiry {
    * Transactions that are said to spend an open seal without being mined in the best chain. Only those whose bytes some
    * source shows: what is left is still nobody's proof, since signatures are not checked here.
    */
-  async unminedSpends(frontier: Frontier, chain: HeaderChain): Promise<readonly Transaction[]> {
-    const found = new Map<string, Transaction>();
+  async unminedSpends(frontier: Frontier, chain: HeaderChain): Promise<readonly Unmined[]> {
+    const found = new Map<string, Unmined>();
     await Promise.all(
       frontier.seals.map(async ({ outpoint }) => {
         const reports = [...this.#sealAnswers(outpoint).bySeat].flatMap(([seat, spend]) =>
@@ -225,7 +226,8 @@ export class Inquiry {
             txid,
             same.map(({ seat }) => seat),
           );
-          if (tx !== null && spends(tx, outpoint)) found.set(txid, tx);
+          if (tx === null || !spends(tx, outpoint)) continue;
+          found.set(txid, { tx, reportedBy: same.map(({ seat }) => seat.label) });
         }
       }),
     );

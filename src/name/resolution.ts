@@ -42,6 +42,8 @@ export interface PendingOperation {
   /** The operation's name, or null for a spend that is none and would unseal the name. */
   readonly kind: string | null;
   readonly height: number | null;
+  /** Labels of the sources that say so, while it is unmined; empty for what is proven. */
+  readonly reportedBy: readonly string[];
 }
 
 export interface Resolution {

@@ -1,12 +1,11 @@
 import { Evidence } from "../chain/evidence.js";
 import type { HeaderChain } from "../chain/header-chain.js";
 import { askTips, syncHeaders } from "../chain/sync-headers.js";
-import type { Transaction } from "../chain/transaction.js";
 import { createPanel, dissolve, firstAnswer, type Panel, type Seat, verdictOf, witnesses } from "../chain/union.js";
 import { attemptOf, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import { Inquiry } from "./inquiry.js";
-import { kindOf, pendingOperations } from "./pending.js";
+import { kindOf, pendingOperations, type Unmined } from "./pending.js";
 import type { Resolution, ResolveInput } from "./resolution.js";
 import type { StoredName } from "./stored-name.js";
 import {
@@ -260,11 +259,11 @@ interface Conclusion {
   readonly atTip: ThreadState;
   readonly stored: StoredName;
   readonly complete: readonly Seat[];
-  readonly unmined: readonly Transaction[];
+  readonly unmined: readonly Unmined[];
 }
 
 /** C7: a later version moved the name on; the older profile is not an answer. */
-function unsupported({ unsupported: by }: ThreadState): HawserError | null {
+export function unsupported({ unsupported: by }: ThreadState): HawserError | null {
   if (by === null) return null;
   return new HawserError(
     "CHAIN_UNSUPPORTED_OPERATION",

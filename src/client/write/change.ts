@@ -16,8 +16,8 @@ export interface ProfileChange {
   readonly objects: readonly Uint8Array[];
   readonly affectedIds: readonly string[];
   /**
-   * Runs after the wallet signed and before anything is journalled or sent: signs and stores records. Returns the
-   * floors to raise once the change is at depth.
+   * Runs after the wallet signed and before anything is sent: signs and stores records. Returns the floors to raise once
+   * the change is at depth.
    */
   readonly storeRecords?: ((signal: AbortSignal | undefined) => Promise<readonly JournalFloor[]>) | undefined;
 }
@@ -32,6 +32,7 @@ export async function planChange<Handle extends OperationHandle>(
 ): Promise<WritePlan<Handle>> {
   const { name, tenure, resolution } = base;
   const { network } = core.parts.core.parts;
+  core.assertUncontested(base);
   const { ownerScript } = resolution.tipState;
   if (ownerScript === null) throw new HawserError("BUG_UNREACHABLE", `${name} has no owner.`, { what: "owner script" });
   const owner = await core.ownerAccount(name, ownerScript);
@@ -40,7 +41,7 @@ export async function planChange<Handle extends OperationHandle>(
   const profileHash = sha256(profileBytes);
   const seal = core.sealCoin(base, owner);
   const rate = await core.desk.feeRate(options.feeRateSatsPerVbyte, options.signal);
-  const plan = await planWithFunding(core, options, (coins, reserved) =>
+  const plan = await planWithFunding(core, outpointKey(seal.outpoint), options, (coins, reserved) =>
     planUpdate({
       network,
       kind: "update",
@@ -62,7 +63,7 @@ export async function planChange<Handle extends OperationHandle>(
       const [update] = await core.sign(plan.transactions, options);
       if (update === undefined) throw new HawserError("BUG_UNREACHABLE", "Nothing was signed.", { what: "sign" });
       throwIfAborted(signal, `The change of ${name}`);
-      const floors = (await change.storeRecords?.(signal)) ?? [];
+      const { storeRecords } = change;
       const entry: JournalEntry = {
         id: core.newId(),
         kind: "update",
@@ -73,14 +74,16 @@ export async function planChange<Handle extends OperationHandle>(
         profileHash,
         transactions: [{ kind: "update", txid: update.txid, raw: update.raw }],
         objects: [...change.objects, profileBytes],
-        floors,
+        floors: [],
+        ready: storeRecords === undefined,
         affectedIds: change.affectedIds,
         required,
         createdAtMs: core.parts.clock.nowMs(),
       };
-      // W3: from here on another run of this program can finish what this one began.
+      // W3: before the first effect, so that another run of this program can finish what this one began, or give it up.
       await core.journal.put(entry);
-      const operation = core.operation(entry, { resumed: false });
+      const ready = storeRecords === undefined ? entry : await withRecords(core, entry, storeRecords, signal);
+      const operation = core.operation(ready, { resumed: false });
       const { timeoutMs, onEvent } = options;
       await operation.wait({ until: "broadcast", signal, timeoutMs, onEvent });
       return toHandle(operation);
@@ -88,13 +91,34 @@ export async function planChange<Handle extends OperationHandle>(
   };
 }
 
+/** Stores the records and only then makes the entry one that may be sent (W1). What failed before is given up. */
+async function withRecords(
+  core: WriterCore,
+  entry: JournalEntry,
+  storeRecords: NonNullable<ProfileChange["storeRecords"]>,
+  signal: AbortSignal | undefined,
+): Promise<JournalEntry> {
+  let floors: readonly JournalFloor[];
+  try {
+    floors = await storeRecords(signal);
+  } catch (error) {
+    await core.journal.drop(entry);
+    throw error;
+  }
+  const ready: JournalEntry = { ...entry, floors, ready: true };
+  if (await core.journal.amend(ready)) return ready;
+  const message = `Another run of this program has given up the change of ${entry.name}; nothing was sent.`;
+  throw new HawserError("CONFLICT_PENDING", message, { name: entry.name, operation: entry.id });
+}
+
 /** Tries with what the seal holds; the wallet's coins are looked up only if that does not suffice. */
 async function planWithFunding(
   core: WriterCore,
+  seal: string,
   options: WriteOptions,
   plan: (coins: Awaited<ReturnType<WriterCore["desk"]["coins"]>>, reserved: ReadonlySet<string>) => UpdatePlan,
 ): Promise<UpdatePlan> {
-  const reserved = await core.reserved();
+  const reserved = await core.reserved(seal);
   try {
     return plan([], reserved);
   } catch (error) {

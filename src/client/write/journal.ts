@@ -42,6 +42,8 @@ export interface JournalEntry {
   readonly objects: readonly Uint8Array[];
   /** Floors to raise once the operation is at depth: before, the record is not yet the one that readers see. */
   readonly floors: readonly JournalFloor[];
+  /** Whether all records that it needs are stored; before, nothing of it is sent. */
+  readonly ready: boolean;
   /** Keys of the index that the write changes. */
   readonly affectedIds: readonly string[];
   /** Providers that must hold the bytes (W7). */
@@ -63,19 +65,31 @@ export class Journal {
 
   /**
    * Keeps a new entry durably. Of two registrations of one name that began at once only one gets in: both PREORDERs
-   * would lock a bond, and only one of them could become the name.
+   * would lock a bond, and only one of them could become the name. Of two UPDATEs that spend one seal likewise: the
+   * second would drive the first out of the mempool (W4). One that was never made ready gives way: nothing of it was sent.
    *
    * @throws CONFLICT_PENDING, CACHE_UNAVAILABLE, CACHE_CORRUPT
    */
   async put(entry: JournalEntry): Promise<void> {
     const { name } = entry;
     const key = this.#key(entry);
-    const there = await this.#cache.update<JournalEntry | null>(key, (current) =>
-      current === null ? { value: encodeEntry(entry), result: null } : { result: decodeEntry(current, key) },
-    );
+    const there = await this.#cache.update<JournalEntry | null>(key, (current) => {
+      const found = current === null ? null : decodeEntry(current, key);
+      return found?.ready === true ? { result: found } : { value: encodeEntry(entry), result: null };
+    });
     if (there === null) return;
     const message = `Operation ${there.id} of ${name} is pending; call again to go on with it.`;
     throw new HawserError("CONFLICT_PENDING", message, { name, operation: there.id });
+  }
+
+  /** Replaces an entry; false where it is gone, because another run gave it up. @throws CACHE_UNAVAILABLE, CACHE_CORRUPT */
+  amend(entry: JournalEntry): Promise<boolean> {
+    const key = this.#key(entry);
+    return this.#cache.update(key, (current) =>
+      current !== null && decodeEntry(current, key).id === entry.id
+        ? { value: encodeEntry(entry), result: true }
+        : { result: false },
+    );
   }
 
   /** Drops an entry whose effects are all done, or can never be; another one in its place stays. */
@@ -97,8 +111,8 @@ export class Journal {
       .sort((a, b) => a.createdAtMs - b.createdAtMs);
   }
 
-  #key({ kind, name, id }: JournalEntry): string {
-    return `${this.#prefix}${name}/${kind === "register" ? kind : id}`;
+  #key({ kind, name, spends, id }: JournalEntry): string {
+    return `${this.#prefix}${name}/${kind === "register" ? kind : (spends ?? id)}`;
   }
 }
 
@@ -116,6 +130,7 @@ function encodeEntry(entry: JournalEntry): Uint8Array {
       transactions: entry.transactions.map(({ kind, txid, raw }) => ({ kind, txid, raw: encodeHex(raw) })),
       objects: entry.objects.map(encodeBase64),
       floors: entry.floors.map(({ id, epoch, ver, sha256, sig }) => ({ id, epoch, ver, sha256, sig: sig ?? null })),
+      ready: entry.ready,
       affectedIds: entry.affectedIds,
       required: entry.required,
       createdAtMs: entry.createdAtMs,
@@ -134,6 +149,10 @@ function decodeEntry(bytes: Uint8Array, key: string): JournalEntry {
   };
   const count = (value: Json | undefined): number => {
     if (typeof value !== "number" || value < 0) throw fail("expected a number");
+    return value;
+  };
+  const flag = (value: Json | undefined): boolean => {
+    if (typeof value !== "boolean") throw fail("expected true or false");
     return value;
   };
   const hex = (value: Json | undefined): Uint8Array => {
@@ -176,6 +195,7 @@ function decodeEntry(bytes: Uint8Array, key: string): JournalEntry {
       const optional = (value: Json | undefined) => (value === null ? null : text(value));
       return { id: text(id), epoch: count(epoch), ver: count(ver), sha256: optional(sha256), sig: optional(sig) };
     }),
+    ready: flag(json["ready"]),
     affectedIds: list(json["affectedIds"]).map(text),
     required: count(json["required"]),
     createdAtMs: count(json["createdAtMs"]),

@@ -6,11 +6,13 @@ import { raiseFloor } from "../../mutable/floor-cache.js";
 import { parseName } from "../../name/name.js";
 import type { Resolution } from "../../name/resolution.js";
 import type { ThreadState } from "../../name/thread.js";
+import { outpointKey } from "../../plan/coin-selection.js";
 import type { Clock, ProgressEvent, StorageProvider } from "../../ports.js";
 import type { ProviderOutcome } from "../../route/provider-writes.js";
 import type { ReaderCore } from "../reader-core.js";
 import type { ChainDesk, Place } from "./chain-desk.js";
 import type { Journal, JournalEntry, JournalTransaction } from "./journal.js";
+import { parentsOf } from "./stack.js";
 
 /** How far a write has come. `done`: it needed no transaction, or its last one is at depth. */
 export type OperationState = "signed" | "stored" | "broadcast" | "done";
@@ -179,7 +181,8 @@ export class PendingOperation implements OperationHandle {
       await this.#assertNotMoved(resolution);
       const rival = resolution.pending.find((other) => other.height === null && !this.txids.includes(other.txid));
       if (rival !== undefined && kind === "update") {
-        await journal.drop(this.entry);
+        // Said of a mempool, it is nobody's proof: what may be out stays in the journal until a block decides.
+        if (!this.#mayBeOut) await journal.drop(this.entry);
         return this.#moved(rival.txid);
       }
     }
@@ -248,6 +251,13 @@ export class PendingOperation implements OperationHandle {
       if (place.at === "nowhere") missing.push(transaction);
     }
     await this.#assertCanCount(resolution, places.get("preorder"), places.get("register"));
+    // W4: without its parents nobody takes it.
+    if (missing.length > 0) {
+      for (const parent of await this.#parents())
+        for (const transaction of parent.transactions) {
+          await this.#parts.desk.broadcast(transaction.raw, watch.signal);
+        }
+    }
     for (const transaction of missing) await this.#sendAgain(transaction, watch);
   }
 
@@ -271,11 +281,16 @@ export class PendingOperation implements OperationHandle {
       throw this.#taken(tipState.tenure);
     }
     if (this.entry.kind === "register") return;
-    const expected = this.entry.spends ?? "";
-    const seal = tipState.seal === null ? null : `${tipState.seal.outpoint.txid}:${tipState.seal.outpoint.vout}`;
-    if (held && seal === expected) return;
+    const expected = [this.entry, ...(await this.#parents())].map(({ spends }) => spends);
+    const seal = tipState.seal === null ? null : outpointKey(tipState.seal.outpoint);
+    if (held && seal !== null && expected.includes(seal)) return;
     await this.#parts.journal.drop(this.entry);
     throw this.#moved(seal ?? tipState.status);
+  }
+
+  /** W4: the pending writes that this one builds on. If one goes, so does this. */
+  async #parents(): Promise<readonly JournalEntry[]> {
+    return parentsOf(this.entry, await this.#parts.journal.entries(this.entry.name));
   }
 
   async #expired(): Promise<HawserError<"NAME_PREORDER_EXPIRED">> {

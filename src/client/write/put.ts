@@ -4,6 +4,8 @@ import { HawserError } from "../../errors.js";
 import { contentKey } from "../../immutable/key.js";
 import { putObject } from "../../immutable/put.js";
 import { limits } from "../../limits.js";
+import { floorKey } from "../../mutable/floor.js";
+import { raiseFloor } from "../../mutable/floor-cache.js";
 import { type PutRecord, putRecord } from "../../mutable/put.js";
 import type { MutableRecord, RecordContext } from "../../mutable/record.js";
 import { cachedEpochs } from "../../mutable/reserve.js";
@@ -84,7 +86,9 @@ function planPutRecord(
   data: Uint8Array,
   options: PutMutableOptions,
 ): WritePlan<PutMutableHandle> {
-  assertEpochReachable(route, base.resolution.tipState.profileHeight ?? -1);
+  const { tipState, asOf } = base.resolution;
+  const touching = base.stack.filter(({ affectedIds }) => affectedIds.includes(mutableKey(route.id))).at(-1);
+  assertEpochReachable(route, base.stack.length > 0 ? asOf.tipHeight + 1 : (tipState.profileHeight ?? -1));
   return {
     cost: noCost,
     approvals: 0,
@@ -92,7 +96,14 @@ function planPutRecord(
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
-      const put = await storeRecord(core, base, route, data, { ...options, signal }, false);
+      // M7: under a route that no block anchors yet the floor rises with the change that makes it.
+      const put = await storeRecord(core, base, route, data, { ...options, signal }, touching !== undefined);
+      if (touching !== undefined) {
+        const floors = [...touching.floors.filter(({ id }) => id !== route.id), { id: route.id, ...put.floor }];
+        const { cache, network } = core.parts.core.parts;
+        const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
+        if (!(await core.journal.amend({ ...touching, floors }))) await raiseFloor(cache, key, put.floor);
+      }
       return { ...finishedOperation(core.newId(), put.providers), record: put.record, route };
     },
   };

@@ -97,6 +97,7 @@ export async function planRegister(
         ],
         objects: [profileBytes],
         floors: [],
+        ready: true,
         affectedIds: [],
         required,
         createdAtMs: core.parts.clock.nowMs(),

@@ -5,6 +5,7 @@ import { HawserError, isHawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { type Name, parseName } from "../../name/name.js";
 import type { Resolution } from "../../name/resolution.js";
+import { unsupported } from "../../name/resolve.js";
 import type { ThreadState } from "../../name/thread.js";
 import { checkSigned, type SignedTransaction } from "../../plan/check-signed.js";
 import { createCoin, type FundingCoin, outpointKey } from "../../plan/coin-selection.js";
@@ -12,7 +13,7 @@ import type { FeeGuards } from "../../plan/fee.js";
 import type { PlannedTransaction } from "../../plan/psbt.js";
 import type { Clock, Random, Signer, StorageProvider, Wallet, WalletAccount } from "../../ports.js";
 import { emptyIndex, type LoadNode } from "../../profile/index-tree.js";
-import type { Profile } from "../../profile/profile.js";
+import { type Profile, parseProfile } from "../../profile/profile.js";
 import { assertRequired } from "../../route/provider-writes.js";
 import { loadProfile, nodeLoader } from "../documents.js";
 import type { ReaderCore, Session } from "../reader-core.js";
@@ -20,6 +21,10 @@ import { ChainDesk } from "./chain-desk.js";
 import { Journal, type JournalEntry } from "./journal.js";
 import { type OperationParts, PendingOperation } from "./operation.js";
 import type { WriteOptions } from "./plan.js";
+import { stackOf } from "./stack.js";
+
+/** transactions - unconfirmed on top of each other: policy relays 25 in a row, and a foreign parent may be one. */
+const MAX_STACK = 24;
 
 /** What a writer is made of once its defaults are filled in. */
 export interface WriterParts {
@@ -33,12 +38,14 @@ export interface WriterParts {
   readonly pollIntervalMs: number;
 }
 
-/** A name as a change finds it: its newest state, mined but perhaps not at depth, with its profile. */
+/** A name as a change finds it: its newest state, own writes that are not mined yet included, with its profile. */
 export interface NameBase {
   readonly name: Name;
   readonly resolution: Resolution;
   readonly tenure: string;
   readonly ownerKey: Uint8Array | null;
+  /** This writer's own UPDATEs that are not mined yet, the oldest first: the change spends the last one's seal (W4). */
+  readonly stack: readonly JournalEntry[];
   readonly profile: Profile;
   readonly load: LoadNode;
 }
@@ -105,16 +112,17 @@ export class WriterCore {
   /**
    * The newest state of a name that can be changed, after journalled writes of it were sent again (W3).
    *
-   * @throws NAME_NOT_REGISTERED, NAME_UNSEALED, CONFLICT_PENDING, and what reads throw
+   * @param replace - whether a profile that cannot be had may be taken for an empty one; default false
+   * @throws NAME_NOT_REGISTERED, NAME_UNSEALED, CHAIN_UNSUPPORTED_OPERATION, CONFLICT_PENDING, and what reads throw
    */
-  async base(name: string, options: WriteOptions): Promise<NameBase> {
+  async base(name: string, options: WriteOptions, replace = false): Promise<NameBase> {
     const parsed = parseName(name);
     await this.#resendJournalled(parsed, options);
     return this.session(`The state of ${parsed}`, options, async (session) => {
       const { core } = this.parts;
       const resolution = await core.resolve(parsed, session);
       await this.#settleJournalled(parsed, resolution);
-      const { tipState, pending } = resolution;
+      const { tipState } = resolution;
       const { status, tenure, unsealed, profileHash, ownerKey } = tipState;
       if ((status !== "active" && status !== "grace") || tenure === null) {
         throw new HawserError("NAME_NOT_REGISTERED", `${parsed} cannot be written: it is ${status}.`, {
@@ -130,16 +138,55 @@ export class WriterCore {
           details,
         );
       }
-      const inMempool = pending.find(({ height }) => height === null);
-      if (inMempool !== undefined) {
-        const details = { name: parsed, operation: inMempool.txid };
-        const message = `${parsed} has the unconfirmed operation ${inMempool.txid}; wait until it is mined.`;
-        throw new HawserError("CONFLICT_PENDING", message, details);
-      }
+      // C7: also above E, where a read does not fail yet: what is unknown must not be overwritten with what was before.
+      const unknown = unsupported(tipState);
+      if (unknown !== null) throw unknown;
+      const stack = stackOf(await this.journal.entries(parsed), tipState);
+      const own = stack.at(-1)?.objects.at(-1);
       const profile =
-        profileHash === null ? this.newProfile(parsed) : (await loadProfile(core, session, parsed, profileHash)).value;
-      return { name: parsed, resolution, tenure, ownerKey, profile, load: this.#loader(profile, options) };
+        own === undefined ? await this.#minedProfile(parsed, session, profileHash, replace) : parseProfile(own, parsed);
+      return { name: parsed, resolution, tenure, ownerKey, stack, profile, load: this.#loader(profile, options) };
     });
+  }
+
+  async #minedProfile(
+    name: Name,
+    session: Session,
+    profileHash: Uint8Array | null,
+    replace: boolean,
+  ): Promise<Profile> {
+    if (profileHash === null) return this.newProfile(name);
+    try {
+      return (await loadProfile(this.parts.core, session, name, profileHash)).value;
+    } catch (error) {
+      if (replace && isHawserError(error) && error.code.startsWith("PROFILE_")) return this.newProfile(name);
+      throw error;
+    }
+  }
+
+  /**
+   * W4: of two transactions that spend one seal a later one with a higher fee drives the other out, so a change does not
+   * compete with one that waits already. One source's word for that is not enough where others do not see it: what it
+   * names may be unsigned, and nodes refuse a real conflict by themselves.
+   *
+   * @throws CONFLICT_PENDING
+   */
+  assertUncontested({ name, resolution, stack }: NameBase): void {
+    const own = new Set(stack.flatMap(({ transactions }) => transactions.map(({ txid }) => txid)));
+    const { pending, asOf } = resolution;
+    const agreed = asOf.sources.filter(({ verdict }) => verdict === "agreed").map(({ label }) => label);
+    const rival = pending.find(
+      ({ height, txid, reportedBy }) =>
+        height === null && !own.has(txid) && agreed.every((label) => reportedBy.includes(label)),
+    );
+    if (rival === undefined) {
+      if (stack.length < MAX_STACK) return;
+      const operation = stack.at(-1)?.id ?? "";
+      const message = `${name} has ${stack.length} unconfirmed changes; wait until one is mined.`;
+      throw new HawserError("CONFLICT_PENDING", message, { name, operation });
+    }
+    const message = `${name} has the unconfirmed operation ${rival.txid}; wait until it is mined.`;
+    throw new HawserError("CONFLICT_PENDING", message, { name, operation: rival.txid });
   }
 
   /** A profile without entries that names this writer's key and the public places of its storage. */
@@ -163,8 +210,10 @@ export class WriterCore {
     throw new HawserError("WALLET_NOT_OWNER", `The wallet does not hold the owner script of ${name}.`, details);
   }
 
-  /** The seal of a name as an input. The transaction that made it is one of the proven ones. */
-  sealCoin({ name, resolution }: NameBase, owner: WalletAccount): FundingCoin {
+  /** The seal of a name as an input. The transaction that made it is one of the proven ones, or this writer's own. */
+  sealCoin({ name, resolution, stack }: NameBase, owner: WalletAccount): FundingCoin {
+    const pending = stack.at(-1)?.transactions.at(-1);
+    if (pending !== undefined) return createCoin(parseTransaction(pending.raw), 1, owner);
     const { seal } = resolution.tipState;
     if (seal !== null) {
       for (const { raw } of resolution.stored.transactions) {
@@ -175,10 +224,15 @@ export class WriterCore {
     throw new HawserError("BUG_UNREACHABLE", `The seal of ${name} is not among its operations.`, { what: "seal" });
   }
 
-  /** Outputs that must not pay for anything else: what pending writes spend, whether sources have seen them or not. */
-  async reserved(): Promise<ReadonlySet<string>> {
+  /**
+   * Outputs that must not pay for anything else: what pending writes spend, whether sources have seen them or not.
+   *
+   * @param seal - `txid:vout` that is to be spent: an entry for it that was never made ready gives way, with its coins
+   */
+  async reserved(seal: string | null = null): Promise<ReadonlySet<string>> {
     const reserved = new Set<string>();
-    for (const { transactions } of await this.journal.entries()) {
+    for (const { transactions, ready, spends } of await this.journal.entries()) {
+      if (!ready && spends === seal) continue;
       for (const { raw } of transactions) {
         for (const { outpoint } of parseTransaction(raw).inputs) reserved.add(outpointKey(outpoint));
       }
@@ -216,6 +270,8 @@ export class WriterCore {
     const resolution = await this.session(`The state of ${name}`, options, (session) => core.resolve(name, session));
     for (const entry of entries) {
       const isRegister = entry.kind === "register";
+      // Another run is still storing what it needs, or died at it; then the next change takes its place.
+      if (!entry.ready) continue;
       if (isSettled(entry, resolution) || (!isRegister && isMined(entry, resolution.tipState))) continue;
       const { signal, onEvent, timeoutMs } = options;
       const operation = this.operation(entry, { resumed: true });

@@ -40,11 +40,11 @@ describe("V6: what is pending", () => {
     const first = world.update(5, register);
     const second = world.transfer(6, first, bob);
     const waiting = buildTransaction({ inputs: [anyOutpoint()], outputs: [payloadOutput({ kind: "release" })] });
-    const pending = pendingOperations(world.state(6), 4, [waiting]);
+    const pending = pendingOperations(world.state(6), 4, [{ tx: waiting, reportedBy: ["a"] }]);
     expect(pending).toEqual([
-      { txid: first.txid, kind: "update", height: 5 },
-      { txid: second.txid, kind: "transfer", height: 6 },
-      { txid: waiting.txid, kind: "release", height: null },
+      { txid: first.txid, kind: "update", height: 5, reportedBy: [] },
+      { txid: second.txid, kind: "transfer", height: 6, reportedBy: [] },
+      { txid: waiting.txid, kind: "release", height: null, reportedBy: ["a"] },
     ]);
     expect(pendingOperations(world.state(6), 6, [])).toEqual([]);
     expect(pendingOperations(world.state(6), 5, [])).toEqual(pending.slice(1, 2));
@@ -54,7 +54,9 @@ describe("V6: what is pending", () => {
     const world = new World();
     const { register } = world.register(3);
     const paid = world.pay(5, register);
-    expect(pendingOperations(world.state(6), 4, [])).toEqual([{ txid: paid.txid, kind: null, height: 5 }]);
+    expect(pendingOperations(world.state(6), 4, [])).toEqual([
+      { txid: paid.txid, kind: null, height: 5, reportedBy: [] },
+    ]);
     expect(pendingOperations(world.state(6), 5, [])).toEqual([]);
   });
 
@@ -63,7 +65,12 @@ describe("V6: what is pending", () => {
     const { register } = world.register(3);
     const later = world.spend(5, register, headed(2, 3), world.seal(alice));
     world.update(6, later, profile(3));
-    expect(pendingOperations(world.state(6), 4, [])).toContainEqual({ txid: later.txid, kind: null, height: 5 });
+    expect(pendingOperations(world.state(6), 4, [])).toContainEqual({
+      txid: later.txid,
+      kind: null,
+      height: 5,
+      reportedBy: [],
+    });
     expect(pendingOperations(world.state(6), 6, [])).toEqual([]);
   });
 });

@@ -141,7 +141,7 @@ describe("V6: what is above E is pending and never applied", () => {
     const sources = [sourceOf("a", MinedChain.of(world, 8))];
     const found = await read({ world, sources, minConfirmations: 3 });
     expect(found.state).toMatchObject({ ownerScript: alice, profileHash: profile(2) });
-    expect(found.pending).toEqual([{ txid: transfer.txid, kind: "transfer", height: 7 }]);
+    expect(found.pending).toMatchObject([{ txid: transfer.txid, kind: "transfer", height: 7 }]);
     const applied = await read({ world, sources, minConfirmations: 2 });
     expect(applied.state.ownerScript).toEqual(bob);
     expect(applied.pending).toEqual([]);
@@ -152,7 +152,7 @@ describe("V6: what is above E is pending and never applied", () => {
     const paid = world.pay(8, update);
     const found = await read({ world, sources: [sourceOf("a", MinedChain.of(world, 8))], minConfirmations: 2 });
     expect(found.state).toMatchObject({ unsealed: null, profileHash: profile(2) });
-    expect(found.pending).toEqual([{ txid: paid.txid, kind: null, height: 8 }]);
+    expect(found.pending).toMatchObject([{ txid: paid.txid, kind: null, height: 8 }]);
   });
 
   it("V6: spends in the mempool, whatever they are", async () => {
@@ -167,7 +167,7 @@ describe("V6: what is above E is pending and never applied", () => {
       const found = await read({ world, sources: [sourceOf("a", MinedChain.of(world, 8, { mempool: [tx] }))] });
       expect(found.state.profileHash).toEqual(profile(2));
       expect(found.tipState.profileHash).toEqual(profile(2));
-      expect(found.pending).toEqual([{ txid: tx.txid, kind, height: null }]);
+      expect(found.pending).toMatchObject([{ txid: tx.txid, kind, height: null, reportedBy: ["a"] }]);
       expect(verdicts(found)).toEqual({ a: "agreed" });
     }
   });
@@ -182,7 +182,7 @@ describe("V6: what is above E is pending and never applied", () => {
     });
     const found = await read({ world, sources: [sourceOf("a", chain, ahead), sourceOf("b", chain)] });
     expect(found.state.profileHash).toEqual(profile(2));
-    expect(found.pending).toEqual([{ txid: next.txid, kind: "update", height: null }]);
+    expect(found.pending).toEqual([{ txid: next.txid, kind: "update", height: null, reportedBy: ["a"] }]);
     expect(verdicts(found)).toEqual({ a: "agreed", b: "agreed" });
   });
 
@@ -238,7 +238,7 @@ describe("C7: an operation of a later version", () => {
   it("C7: above E it is pending", async () => {
     const found = await read({ world, sources: [sourceOf("a", chain)], minConfirmations: 3 });
     expect(found.state).toMatchObject({ profileHash: profile(2), unsupported: null });
-    expect(found.pending).toEqual([{ txid: later.txid, kind: null, height: 7 }]);
+    expect(found.pending).toMatchObject([{ txid: later.txid, kind: null, height: 7 }]);
   });
 
   it("V5: too few answers are told before it", async () => {

@@ -24,6 +24,7 @@ const entry: JournalEntry = {
     { id: "settings", epoch: 3, ver: 9, sha256: "ee".repeat(32), sig: "ff".repeat(64) },
     { id: "other", epoch: 3, ver: 1, sha256: null, sig: null },
   ],
+  ready: true,
   affectedIds: ["m:settings"],
   required: 2,
   createdAtMs: 1_700_000_000_000,
@@ -46,7 +47,7 @@ describe("the journal", () => {
 
   it("gives the entries of one name, or of all names of its network, oldest first", async () => {
     const cache = memoryCache();
-    const later = { ...entry, id: "00", createdAtMs: entry.createdAtMs + 1 };
+    const later = { ...entry, id: "00", spends: `${"cc".repeat(32)}:1`, createdAtMs: entry.createdAtMs + 1 };
     const longer = { ...entry, id: "11", name: "alice-2", createdAtMs: entry.createdAtMs - 1 };
     const journal = journalOf(cache);
     for (const one of [later, entry, longer]) await journal.put(one);
@@ -75,9 +76,35 @@ describe("the journal", () => {
     expect(await journal.entries()).toEqual([second]);
   });
 
+  it("W4: keeps one update for each seal, and what was never made ready gives way", async () => {
+    const journal = journalOf(memoryCache());
+    const unready: JournalEntry = { ...entry, id: "22".repeat(16), ready: false };
+    await journal.put(unready);
+    expect(await journal.entries()).toEqual([unready]);
+    await journal.put(entry);
+    expect(await journal.entries()).toEqual([entry]);
+    await expect(journal.put(unready)).rejects.toMatchObject({
+      code: "CONFLICT_PENDING",
+      details: { name: "alice", operation: entry.id },
+    });
+  });
+
+  it("W3: amends an entry that is still there, and no other", async () => {
+    const journal = journalOf(memoryCache());
+    const unready: JournalEntry = { ...entry, ready: false };
+    await journal.put(unready);
+    expect(await journal.amend(entry)).toBe(true);
+    expect(await journal.entries()).toEqual([entry]);
+    expect(await journal.amend({ ...entry, id: "22".repeat(16), floors: [] })).toBe(false);
+    expect(await journal.entries()).toEqual([entry]);
+    await journal.drop(entry);
+    expect(await journal.amend(entry)).toBe(false);
+    expect(await journal.entries()).toEqual([]);
+  });
+
   it("keeps several updates of a name", async () => {
     const journal = journalOf(memoryCache());
-    const second = { ...entry, id: "22".repeat(16) };
+    const second = { ...entry, id: "22".repeat(16), spends: `${"cc".repeat(32)}:1` };
     await journal.put(entry);
     await journal.put(second);
     await journal.drop(entry);
@@ -116,6 +143,7 @@ describe("an entry that does not decode is CACHE_CORRUPT and stays as it is", ()
       "with a floor whose digest is a number",
       (json) => ({ ...json, floors: [{ id: "", epoch: 0, ver: 1, sha256: 1, sig: null }] }),
     ],
+    ["with a mark that is a number", (json) => ({ ...json, ready: 1 })],
     ["with affected ids that are no texts", (json) => ({ ...json, affectedIds: [null] })],
     ["with a required number that is text", (json) => ({ ...json, required: "1" })],
     ["with a time that is text", (json) => ({ ...json, createdAtMs: "now" })],

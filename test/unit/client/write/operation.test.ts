@@ -199,9 +199,10 @@ describe("a transaction", () => {
       details: { attempts: [attempt, attempt] },
     });
     expect(await author.journal("alice")).toHaveLength(1);
-    await expect(author.writer.updateProfile("alice", {})).rejects.toMatchObject({ code: "CONFLICT_PENDING" });
+    const storage = ["https://data.example/"];
+    await author.writer.updateProfile("alice", { storage }, { waitFor: "broadcast" });
     await world.devnet.mine(1);
-    expect(await world.reader().getProfile("alice")).toMatchObject({ profile: { about: { n: 1 } } });
+    expect(await world.reader().getProfile("alice")).toMatchObject({ profile: { about: { n: 1 }, storage } });
   });
 
   it("that cannot even be looked for, with all sources gone, is CHAIN_UNAVAILABLE and is kept", async () => {

@@ -21,6 +21,7 @@ const entry: JournalEntry = {
   ],
   objects: [],
   floors: [],
+  ready: true,
   affectedIds: [],
   required: 1,
   createdAtMs: 0,

@@ -1,0 +1,40 @@
+import type { ThreadState } from "../../name/thread.js";
+import { outpointKey } from "../../plan/coin-selection.js";
+import type { JournalEntry } from "./journal.js";
+
+// Two of this writer's cannot spend one seal: the journal keeps one entry for each.
+
+/**
+ * The journalled UPDATEs of a name that are not mined yet, each spending the seal of the one before it, the first that
+ * of the newest mined operation (W4). What sources say of their mempools is not asked: a server may not show yet what
+ * it was just sent, and a change that was built beside it would replace it.
+ */
+export function stackOf(entries: readonly JournalEntry[], { seal }: ThreadState): readonly JournalEntry[] {
+  const stack: JournalEntry[] = [];
+  let spends = seal === null ? null : outpointKey(seal.outpoint);
+  for (;;) {
+    const next = entries.find((entry) => entry.kind === "update" && entry.ready && entry.spends === spends);
+    if (next === undefined || stack.includes(next)) return stack;
+    stack.push(next);
+    spends = madeSeal(next);
+  }
+}
+
+/** The journalled UPDATEs that one builds on and that may not be mined yet, the oldest first (W4). */
+export function parentsOf(entry: JournalEntry, entries: readonly JournalEntry[]): readonly JournalEntry[] {
+  const parents: JournalEntry[] = [];
+  let child = entry;
+  for (;;) {
+    const { spends } = child;
+    const parent = entries.find((other) => other.kind === "update" && madeSeal(other) === spends);
+    if (parent === undefined || parents.includes(parent)) return parents;
+    parents.unshift(parent);
+    child = parent;
+  }
+}
+
+/** `txid:vout` of the seal that an entry's last transaction makes. */
+function madeSeal({ transactions }: JournalEntry): string | null {
+  const last = transactions.at(-1);
+  return last === undefined ? null : outpointKey({ txid: last.txid, vout: 1 });
+}
