@@ -179,7 +179,10 @@ export class PendingOperation implements OperationHandle {
     const resolution = kind === "preorder" ? null : await this.#resolve(signal);
     if (resolution !== null) {
       await this.#assertNotMoved(resolution);
-      const rival = resolution.pending.find((other) => other.height === null && !this.txids.includes(other.txid));
+      const own = [this.entry, ...(await this.#parents())].flatMap(({ transactions }) => transactions);
+      const rival = resolution.pending.find(
+        (other) => other.height === null && !own.some((transaction) => transaction.txid === other.txid),
+      );
       if (rival !== undefined && kind === "update") {
         // Said of a mempool, it is nobody's proof: what may be out stays in the journal until a block decides.
         if (!this.#mayBeOut) await journal.drop(this.entry);

@@ -110,6 +110,15 @@ describe("W4: a change on one's own pending change", () => {
     expect(await author.start().reader.getMutable("alice", "notes")).toMatchObject({ data: utf8("2"), ver: 2 });
   });
 
+  it("that nodes refuse is CHAIN_BROADCAST_REFUSED: its parent is no rival", async () => {
+    const author = await owner("alice");
+    await author.writer.putImmutable("alice", utf8("1"), broadcast);
+    const cheap = author.writer.putImmutable("alice", utf8("2"), { ...broadcast, feeRateSatsPerVbyte: 0.01 });
+    await expect(cheap).rejects.toMatchObject({ code: "CHAIN_BROADCAST_REFUSED" });
+    expect(await author.journal("alice")).toHaveLength(1);
+    await author.writer.putImmutable("alice", utf8("2"), broadcast);
+  });
+
   it("is CONFLICT_PENDING when too many wait on each other for nodes to relay one more", async () => {
     const author = await owner("alice", ...new Array<bigint>(6).fill(50_000n));
     for (let n = 0; n < 24; n++) await author.writer.updateProfile("alice", { about: { n } }, broadcast);
