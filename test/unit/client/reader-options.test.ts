@@ -63,6 +63,13 @@ describe("reader options", () => {
       expect(error.details.argument).toBe(argument);
     });
 
+    it.each(["testnet4", "signet"] as const)(
+      "V1: %s, whose headers are not judged yet, is INPUT_INVALID",
+      async (network) => {
+        await expectCode("INPUT_INVALID", () => world.reader({ network }));
+      },
+    );
+
     it("V5: two sources with one label are INPUT_INVALID: one could vouch for itself", async () => {
       const [url = ""] = world.devnet.sourceUrls;
       const error = await expectCode("INPUT_INVALID", () => world.reader({ sources: [esplora(url), esplora(url)] }));
