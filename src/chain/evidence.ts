@@ -69,18 +69,9 @@ export class Evidence {
     const transactions = this.proven.map(({ tx: { raw }, height, position, branch }) => {
       return { raw, height, position, branch };
     });
-    const coinbases = [...this.#proofs.coinbases].map(
-      ([
-        height,
-        {
-          tx: { raw },
-          position,
-          branch,
-        },
-      ]) => {
-        return { raw, height, position, branch };
-      },
-    );
+    const coinbases = [...this.#proofs.coinbases].map(([height, { tx, position, branch }]) => {
+      return { raw: tx.raw, height, position, branch };
+    });
     const spent = new Set(this.proven.flatMap(({ tx }) => tx.inputs[0]?.outpoint.txid ?? []));
     const previous = [...spent].flatMap((txid) => (this.isProven(txid) ? [] : (this.#known.get(txid)?.raw ?? [])));
     return { transactions, coinbases, previous };

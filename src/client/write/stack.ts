@@ -2,8 +2,6 @@ import type { ThreadState } from "../../name/thread.js";
 import { outpointKey } from "../../plan/coin-selection.js";
 import type { JournalEntry } from "./journal.js";
 
-// Two of this writer's cannot spend one seal: the journal keeps one entry for each.
-
 /**
  * The journalled UPDATEs of a name that are not mined yet, each spending the seal of the one before it, the first that
  * of the newest mined operation (W4). What sources say of their mempools is not asked: a server may not show yet what
@@ -31,6 +29,15 @@ export function parentsOf(entry: JournalEntry, entries: readonly JournalEntry[])
     parents.unshift(parent);
     child = parent;
   }
+}
+
+/**
+ * Whether an entry was never made ready and the name has moved on from the seal that it spends: it can be neither sent
+ * nor taken over, and would keep the coins that it spends from paying for anything else.
+ */
+export function isLeftBehind(entry: JournalEntry, entries: readonly JournalEntry[], { seal }: ThreadState): boolean {
+  if (entry.ready || (seal !== null && entry.spends === outpointKey(seal.outpoint))) return false;
+  return !entries.some((other) => other.ready && madeSeal(other) === entry.spends);
 }
 
 /** `txid:vout` of the seal that an entry's last transaction makes. */

@@ -21,7 +21,7 @@ import { ChainDesk } from "./chain-desk.js";
 import { Journal, type JournalEntry } from "./journal.js";
 import { type OperationParts, PendingOperation } from "./operation.js";
 import type { WriteOptions } from "./plan.js";
-import { stackOf } from "./stack.js";
+import { isLeftBehind, stackOf } from "./stack.js";
 
 /** transactions - unconfirmed on top of each other: policy relays 25 in a row, and a foreign parent may be one. */
 const MAX_STACK = 24;
@@ -159,7 +159,8 @@ export class WriterCore {
     try {
       return (await loadProfile(this.parts.core, session, name, profileHash)).value;
     } catch (error) {
-      if (replace && isHawserError(error) && error.code.startsWith("PROFILE_")) return this.newProfile(name);
+      const isLost = isHawserError(error, "PROFILE_UNAVAILABLE") || isHawserError(error, "PROFILE_INVALID");
+      if (replace && isLost) return this.newProfile(name);
       throw error;
     }
   }
@@ -179,14 +180,14 @@ export class WriterCore {
       ({ height, txid, reportedBy }) =>
         height === null && !own.has(txid) && agreed.every((label) => reportedBy.includes(label)),
     );
-    if (rival === undefined) {
-      if (stack.length < MAX_STACK) return;
-      const operation = stack.at(-1)?.id ?? "";
-      const message = `${name} has ${stack.length} unconfirmed changes; wait until one is mined.`;
-      throw new HawserError("CONFLICT_PENDING", message, { name, operation });
+    if (rival !== undefined) {
+      const message = `${name} has the unconfirmed operation ${rival.txid}; wait until it is mined.`;
+      throw new HawserError("CONFLICT_PENDING", message, { name, operation: rival.txid });
     }
-    const message = `${name} has the unconfirmed operation ${rival.txid}; wait until it is mined.`;
-    throw new HawserError("CONFLICT_PENDING", message, { name, operation: rival.txid });
+    if (stack.length >= MAX_STACK) {
+      const message = `${name} has ${stack.length} unconfirmed changes; wait until one is mined.`;
+      throw new HawserError("CONFLICT_PENDING", message, { name, operation: stack.at(-1)?.id ?? "" });
+    }
   }
 
   /** A profile without entries that names this writer's key and the public places of its storage. */
@@ -279,10 +280,12 @@ export class WriterCore {
     }
   }
 
-  /** What is at depth leaves the journal, also where nobody waited for it. */
+  /** What is at depth leaves the journal, also where nobody waited for it, and so does what nothing was sent of. */
   async #settleJournalled(name: Name, resolution: Resolution): Promise<void> {
-    for (const entry of await this.journal.entries(name)) {
+    const entries = await this.journal.entries(name);
+    for (const entry of entries) {
       if (isSettled(entry, resolution)) await this.operation(entry, { resumed: true }).settle();
+      else if (isLeftBehind(entry, entries, resolution.tipState)) await this.journal.drop(entry);
     }
   }
 

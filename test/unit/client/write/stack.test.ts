@@ -206,6 +206,28 @@ describe("W3: a change that needs a record", () => {
     expect(await author.count("update")).toBe(0);
   });
 
+  it("that died before its record was stored gives way to the next change, or leaves once the name has moved", async () => {
+    for (const moved of [false, true]) {
+      const name = moved ? "bob" : "alice";
+      const author = await owner(name);
+      // It dies at the first write: neither the record nor the journal is touched any more.
+      let dead = false;
+      const dies: Gate = async ({ port, method }, run) => {
+        dead ||= port === "store" && method === "write";
+        if (dead) throw new Error("dead");
+        return run();
+      };
+      await expect(author.start({ gate: dies }).writer.putMutable(name, "notes", utf8("1"))).rejects.toThrow();
+      expect((await author.journal(name)).map(({ ready }) => ready)).toEqual([false]);
+      world.mineOnPoll();
+      if (moved) await author.start({ cache: memoryCache() }).writer.updateProfile(name, { about: { by: "other" } });
+      await author.writer.putMutable(name, "notes", utf8("2"));
+      expect(await author.journal(name)).toEqual([]);
+      expect(await world.reader().getMutable(name, "notes")).toMatchObject({ data: utf8("2") });
+      world.clock.onPoll = () => undefined;
+    }
+  });
+
   it("that another run began on the same seal meanwhile sends nothing", async () => {
     const author = await owner("alice");
     let other: Promise<unknown> | null = null;
