@@ -23,7 +23,7 @@ export interface HeaderExtension {
  * A chain of headers above a network's checkpoint in which every header passed V1. Immutable: `extend` gives a new
  * chain that shares memory with this one.
  *
- * Mainnet and regtest rules; signet block signatures cannot be checked from headers at all.
+ * Signet's block signatures are not in headers and cannot be checked here; `asOf` says so.
  */
 export class HeaderChain {
   readonly network: Network;
@@ -40,15 +40,8 @@ export class HeaderChain {
     this.#base = base;
   }
 
-  /**
-   * The chain that holds nothing above the checkpoint.
-   *
-   * @throws INPUT_INVALID for networks whose header rules are not supported yet: testnet4 and signet
-   */
+  /** The chain that holds nothing above the checkpoint. */
   static fromCheckpoint(network: Network): HeaderChain {
-    if (network.rules !== "mainnet" && network.rules !== "regtest") {
-      throw invalidArgument("network", "mainnet or regtest (header rules of others are not yet supported)", network.id);
-    }
     const { header, chainWork } = network.checkpoint;
     const base = header === null ? null : decodeHex(header, HEADER_BYTES);
     return new HeaderChain(network, HeaderList.empty, chainWork, base);
@@ -57,8 +50,6 @@ export class HeaderChain {
   /**
    * The chain of headers that were stored (80 bytes each, the first one above the checkpoint), every rule checked
    * again. Ends before the first one that breaks a rule: a damaged store costs a download, never a wrong chain.
-   *
-   * @throws INPUT_INVALID as {@link HeaderChain.fromCheckpoint}
    */
   static fromStored(network: Network, rawAboveBase: Uint8Array, nowMs: number): HeaderChain {
     const empty = HeaderChain.fromCheckpoint(network);

@@ -4,6 +4,7 @@ import type { SourceTip } from "../ports.js";
 import { HEADER_BYTES, parseHeader } from "./header.js";
 import { type HeaderChain, meetsMinimumWork, selectBestChain } from "./header-chain.js";
 import { askHeaders, askTip } from "./source-calls.js";
+import { noteForeignChain } from "./source-network.js";
 import { askEach, type Panel, type Seat } from "./union.js";
 
 /** headers - how far back the first look for a fork point goes; it doubles from there. */
@@ -90,7 +91,7 @@ async function followSource(
   const ahead = first <= tip.height ? await fetchFrom(first) : null;
   if (ahead === null && first <= tip.height) return null;
   const extendsOurs = ahead !== null && linksTo(stored, first, ahead);
-  let start = extendsOurs ? first : await findForkPoint(panel, seat, Math.min(tip.height, stored.tipHeight), stored);
+  let start = extendsOurs ? first : await findForkPoint(panel, seat, tip, stored);
   if (start === null) return null;
   let chain = stored;
   for (let fetched = extendsOurs ? ahead : null; start <= tip.height; fetched = null) {
@@ -126,9 +127,9 @@ function linksTo(stored: HeaderChain, from: number, headers: Uint8Array): boolea
   return parseHeader(headers.subarray(0, HEADER_BYTES)).previousHash === stored.hashAt(from - 1);
 }
 
-/** The first height up to `start` at which the source's chain links to the stored one; null with the failure noted. */
-async function findForkPoint(panel: Panel, seat: Seat, start: number, stored: HeaderChain): Promise<number | null> {
-  let from = start;
+/** The first height at which the source's chain links to the stored one; null with the failure noted. */
+async function findForkPoint(panel: Panel, seat: Seat, tip: SourceTip, stored: HeaderChain): Promise<number | null> {
+  let from = Math.min(tip.height, stored.tipHeight);
   for (let step = FORK_STEP; from > stored.baseHeight; step *= 2) {
     const at = from;
     const header = await askHeaders(panel, seat, at, 1);
@@ -137,8 +138,6 @@ async function findForkPoint(panel: Panel, seat: Seat, start: number, stored: He
     if (at === stored.baseHeight + 1) break;
     from = Math.max(stored.baseHeight + 1, at - step);
   }
-  // V1: a fork below the checkpoint is refused whatever its work.
-  const details = { work: "0", minimumWork: stored.network.minimumWork.toString(16) };
-  seat.failure = new HawserError("CHAIN_WORK_INSUFFICIENT", `${seat.label} forks below the checkpoint.`, details);
+  await noteForeignChain(panel, seat, tip, stored.network);
   return null;
 }

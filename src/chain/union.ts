@@ -7,9 +7,10 @@ import type { HeaderChain } from "./header-chain.js";
 /**
  * What a source was worth to one read (V4, V5). `agreed`: it answered everything on the best chain. `withheld`: it
  * left out what another source proved. `lied`: it reported what nobody could prove. `behind`: its chain does not reach
- * the height that was read. `other-chain`: its chain is not the best one. `unreachable`: it gave no complete answer.
+ * the height that was read. `other-chain`: its chain is not the best one. `other-network`: it serves another network.
+ * `unreachable`: it gave no complete answer.
  */
-export type SourceVerdict = "agreed" | "behind" | "withheld" | "lied" | "other-chain" | "unreachable";
+export type SourceVerdict = "agreed" | "behind" | "withheld" | "lied" | "other-chain" | "other-network" | "unreachable";
 
 /** One source in one read: its answers so far and what they cost. */
 export interface Seat {
@@ -220,11 +221,16 @@ export function witnesses(seat: Seat, best: HeaderChain, height: number): boolea
 
 /** The verdict on a source at the end of a read. */
 export function verdictOf(seat: Seat, best: HeaderChain, height: number, complete: boolean): SourceVerdict {
-  if (seat.chain === null) return "unreachable";
+  if (seat.chain === null) return withoutChain(seat.failure);
   const shared = Math.min(seat.reach, height);
   if (seat.chain.hashAt(shared) !== best.hashAt(shared)) return "other-chain";
   if (seat.reach < height) return "behind";
   if (seat.lies > 0) return "lied";
   if (seat.withheld) return "withheld";
   return complete ? "agreed" : "unreachable";
+}
+
+function withoutChain(failure: HawserError | null): SourceVerdict {
+  if (failure?.code === "CHAIN_NETWORK_MISMATCH") return "other-network";
+  return failure?.code === "CHAIN_SOURCE_BEHIND" ? "behind" : "unreachable";
 }

@@ -3,14 +3,36 @@ import { unreachable } from "../bytes/guards.js";
 import { decodeHex, reversed } from "../bytes/hex.js";
 import { HawserError } from "../errors.js";
 import { limits } from "../limits.js";
-import { hashHeader, PERIOD_BLOCKS, retargetBits, targetOfBits, workOfBits } from "./header.js";
+import { bitsOfTarget, hashHeader, PERIOD_BLOCKS, retargetBits, targetOfBits, workOfBits } from "./header.js";
 import { type HeaderList, HeaderListBuilder } from "./header-list.js";
 import type { Network } from "./network.js";
 
 const MEDIAN_SPAN = 11;
+/** s - a testnet4 block that comes later than this after its parent has the easiest target (BIP94). */
+const MIN_DIFFICULTY_AFTER_SEC = 1_200;
+/** s - by which the first block of a testnet4 period may be dated before its parent (BIP94). */
+const MAX_STEP_BACK_SEC = 600;
 
 /** Why a header is not taken, with its height where it breaks a rule. */
 export type HeaderRefusal = HawserError<"CHAIN_HEADER_INVALID"> | HawserError<"CHAIN_WORK_INSUFFICIENT">;
+
+/** A target, and the headers that were accepted under it and whose work is not yet counted. */
+class Difficulty {
+  readonly bits: number;
+  /** Big-endian, 32 bytes. */
+  readonly target: Uint8Array;
+  accepted = 0;
+
+  constructor(bits: number) {
+    const target = targetOfBits(bits) ?? unreachable("a target that no rule can give");
+    this.bits = bits;
+    this.target = decodeHex(target.toString(16).padStart(64, "0"));
+  }
+
+  get work(): bigint {
+    return this.accepted === 0 ? 0n : BigInt(this.accepted) * workOfBits(this.bits);
+  }
+}
 
 /**
  * Checks headers one after the other against V1 and collects them, without a bigint or a string per header: a first
@@ -25,11 +47,14 @@ export class HeaderVerifier {
   readonly #times = new Float64Array(MEDIAN_SPAN).fill(-1);
   #timesKnown = 0;
   readonly #previousHash: Uint8Array;
+  /** -1 where it is not known. */
+  #previousTimeSec = -1;
   #height: number;
-  #bits = -1;
-  #target: Uint8Array = new Uint8Array(32);
-  /** Headers accepted with the present bits, not yet counted in `#work`. */
-  #sameBits = 0;
+  readonly #isBip94: boolean;
+  /** That of the present period; null until the first header is looked at. */
+  #period: Difficulty | null = null;
+  readonly #easiest: Difficulty;
+  /** Of the periods that are over. */
   #work = 0n;
 
   /** `height` is that of the next header; `list` holds those from the checkpoint (`base` where known) up to it. */
@@ -37,6 +62,8 @@ export class HeaderVerifier {
     this.#network = network;
     this.#base = base;
     this.#height = height;
+    this.#isBip94 = network.rules === "testnet4";
+    this.#easiest = new Difficulty(network.powLimitBits);
     this.#maxTimeSec = (nowMs + limits.headerMaxAheadMs) / 1000;
     const baseHeight = network.checkpoint.height;
     const keep = height - baseHeight - 1;
@@ -49,7 +76,7 @@ export class HeaderVerifier {
 
   /** The list with the accepted headers, and their work; the verifier must not be used afterwards. */
   finish(): { readonly list: HeaderList; readonly work: bigint } {
-    return { list: this.#builder.finish(), work: this.#acceptedWork() };
+    return { list: this.#builder.finish(), work: this.#work + (this.#period?.work ?? 0n) + this.#easiest.work };
   }
 
   /** Accepts the header (80 bytes), or says why it cannot be the next one. */
@@ -60,46 +87,75 @@ export class HeaderVerifier {
       if (this.#builder.length === 0) return forksBelowCheckpoint(this.#network);
       return invalidAt(height, "does not name the header before it");
     }
-    // V1: bits that the sender chose would let it mine a long chain cheaply.
-    if (this.#sameBits === 0 || height % PERIOD_BLOCKS === 0) this.#setBits(this.#expectedBits());
     const bits = readBits(raw);
-    if (bits !== this.#bits) return invalidAt(height, `has bits ${hex32(bits)}, expected ${hex32(this.#bits)}`);
-    const hash = hashHeader(raw);
-    if (!isAtMost(hash, this.#target)) return invalidAt(height, "has a hash above its target");
     const timeSec = readTime(raw);
+    const startsPeriod = height % PERIOD_BLOCKS === 0;
+    let period = this.#period;
+    if (period === null || startsPeriod) {
+      const expected = this.#isWeakStart() ? this.#claimedBits(bits) : this.#periodBits();
+      if (expected === null) return invalidAt(height, `has bits ${hex32(bits)}, which are no target within the limit`);
+      period = this.#beginPeriod(expected);
+    }
+    // V1: bits that the sender chose would let it mine a long chain cheaply.
+    const difficulty = this.#isException(timeSec, startsPeriod) ? this.#easiest : period;
+    if (bits !== difficulty.bits) {
+      return invalidAt(height, `has bits ${hex32(bits)}, expected ${hex32(difficulty.bits)}`);
+    }
+    const hash = hashHeader(raw);
+    if (!isAtMost(hash, difficulty.target)) return invalidAt(height, "has a hash above its target");
     // V1: times that run backwards would stretch a period and lower the difficulty.
     if (!this.#isAboveMedian(timeSec)) return invalidAt(height, "has a time at or below the median before it");
     if (timeSec > this.#maxTimeSec) return invalidAt(height, "has a time more than 2 hours ahead");
+    // V1 (BIP94): a period that begins far in the past would seem long and lower the difficulty of the next one.
+    if (this.#isBip94 && startsPeriod && timeSec < this.#previousTimeSec - MAX_STEP_BACK_SEC) {
+      return invalidAt(height, "begins a period more than 600 s before the header before it");
+    }
 
     this.#builder.push(raw, hash);
     this.#addTime(height, timeSec);
     this.#previousHash.set(hash);
-    this.#sameBits++;
+    difficulty.accepted++;
     this.#height++;
     return null;
   }
 
-  #acceptedWork(): bigint {
-    return this.#work + BigInt(this.#sameBits) * workOfBits(this.#bits);
+  #beginPeriod(bits: number): Difficulty {
+    this.#work += this.#period?.work ?? 0n;
+    this.#period = new Difficulty(bits);
+    return this.#period;
   }
 
-  #setBits(bits: number): void {
-    if (bits === this.#bits) return;
-    this.#work = this.#acceptedWork();
-    this.#sameBits = 0;
-    this.#bits = bits;
-    const target = targetOfBits(bits) ?? unreachable("a target that no rule can give");
-    this.#target = decodeHex(target.toString(16).padStart(64, "0"));
+  /** Whether the next header is the first one above a checkpoint whose next bits are not known (section 9). */
+  #isWeakStart(): boolean {
+    const { height, nextBits, weakStart } = this.#network.checkpoint;
+    return weakStart && nextBits === null && this.#height === height + 1;
   }
 
-  #expectedBits(): number {
+  /** Section 9: bits that the first header above a weak checkpoint may claim, or null. */
+  #claimedBits(bits: number): number | null {
+    const target = targetOfBits(bits);
+    const limit = targetOfBits(this.#network.powLimitBits) ?? unreachable("a network without a limit");
+    // A target easier than the limit costs nothing, and retargets write each target in one form only.
+    return target === null || target > limit || bitsOfTarget(target) !== bits ? null : bits;
+  }
+
+  /** The bits that hold in the period of the next header. */
+  #periodBits(): number {
     const { powLimitBits, rules, checkpoint } = this.#network;
     if (rules === "regtest") return powLimitBits;
     const height = this.#height;
     if (height === checkpoint.height + 1 && checkpoint.nextBits !== null) return checkpoint.nextBits;
-    const bits = readBits(this.#rawAt(height - 1));
-    if (height % PERIOD_BLOCKS !== 0) return bits;
-    return retargetBits(bits, this.#timeAt(height - PERIOD_BLOCKS), this.#timeAt(height - 1), powLimitBits);
+    const inPeriod = height % PERIOD_BLOCKS;
+    const begins = inPeriod === 0 ? height - PERIOD_BLOCKS : height - inPeriod;
+    // BIP94: the first header of a period alone cannot be an exception, so its bits are the real ones.
+    const bits = readBits(this.#rawAt(this.#isBip94 ? begins : height - 1));
+    return inPeriod === 0 ? retargetBits(bits, this.#timeAt(begins), this.#timeAt(height - 1), powLimitBits) : bits;
+  }
+
+  /** V1 (BIP94): whether the next header comes so late that it must have the easiest target. */
+  #isException(timeSec: number, startsPeriod: boolean): boolean {
+    if (!this.#isBip94 || startsPeriod) return false;
+    return timeSec > this.#previousTimeSec + MIN_DIFFICULTY_AFTER_SEC;
   }
 
   /**
@@ -118,6 +174,7 @@ export class HeaderVerifier {
   #addTime(height: number, timeSec: number): void {
     this.#times[height % MEDIAN_SPAN] = timeSec;
     this.#timesKnown = Math.min(MEDIAN_SPAN, this.#timesKnown + 1);
+    this.#previousTimeSec = timeSec;
   }
 
   #timeAt(height: number): number {

@@ -5,7 +5,7 @@ import { decodeHex } from "../../src/bytes/hex.js";
 import { sharedVectors } from "./shared.js";
 
 /** A file of the shared vectors as text. */
-export function readText(path: string): string {
+function readText(path: string): string {
   return readFileSync(join(sharedVectors, path), "utf8");
 }
 

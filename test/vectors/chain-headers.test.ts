@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decodeHex, encodeHex, reversed } from "../../src/bytes/hex.js";
 import { bitsOfTarget, parseHeader, retargetBits, targetOfBits, workOfBits } from "../../src/chain/header.js";
 import { HeaderChain } from "../../src/chain/header-chain.js";
-import { networks } from "../../src/chain/network.js";
+import { type Checkpoint, networks } from "../../src/chain/network.js";
 import { LATE_MS, mainnetFromGenesis } from "../unit/chain/mining.js";
 import { readBlock, readCheckpoints, readEarlyHeaders, readJson } from "./chain-files.js";
 import { hasSharedVectors } from "./shared.js";
@@ -50,6 +50,11 @@ function workFromCheckpoints(height: number): bigint {
     work += BigInt(Math.min(2016, height + 1 - start)) * workOfBits(bitsOfTarget(target));
   }
   return work;
+}
+
+/** The compact target in a header, as hex. */
+function bitsIn(header: Uint8Array): string {
+  return parseHeader(header).bits.toString(16).padStart(8, "0");
 }
 
 /** Mainnet's rules above the block that `header` names as the one before it. */
@@ -165,10 +170,99 @@ describe.skipIf(!hasSharedVectors())("real headers", () => {
     expect(targetOfBits(checkpoint.nextBits ?? 0)).toBe(list.at(-1)?.target);
   });
 
+  test("section 9: every checkpoint of the independent lists has the work that its network asks for", () => {
+    const lengths = { mainnet: 473, testnet4: 69, signet: 153 };
+    for (const id of ["mainnet", "testnet4", "signet"] as const) {
+      const limit = targetOfBits(networks[id].powLimitBits) ?? 0n;
+      const list = readCheckpoints(id);
+      expect(list).toHaveLength(lengths[id]);
+      expect(new Set(list.map(({ hash }) => hash)).size).toBe(list.length);
+      list.forEach(({ hash }, i) => {
+        // An entry's target is that of the period above it; those of testnet4 and signet are not known.
+        const target = id === "mainnet" && i > 0 ? (list[i - 1]?.target ?? 0n) : limit;
+        expect(BigInt(`0x${hash}`)).toBeLessThanOrEqual(target);
+      });
+    }
+  });
+
   test("section 9: mainnet's work is the sum over the checkpoints, which a real node's chainwork confirms", () => {
     const { file } = readBlock("bitcoin_mainnet_951658");
     expect(workFromCheckpoints(file.height)).toBe(BigInt(`0x${file.chainwork ?? ""}`));
     expect(workFromCheckpoints(networks.mainnet.checkpoint.height)).toBe(networks.mainnet.checkpoint.chainWork);
+  });
+
+  describe.each([
+    ["mainnet", "bitcoin_mainnet_951658"],
+    ["testnet4", "bitcoin_testnet4_40000"],
+    ["signet", "bitcoin_signet_31500"],
+  ] as const)("a real block of %s", (id, name) => {
+    const { file, header } = readBlock(name);
+    const claimed = Number.parseInt(file.bits, 16);
+    /** The network's rules above the block before this one. */
+    const chainOn = (changes: Partial<Checkpoint> = {}): HeaderChain => {
+      const known = { height: 2_015, hash: file.previousblockhash, header: null, chainWork: 0n, nextBits: null };
+      const checkpoint = { ...known, weakStart: true, ...changes };
+      return HeaderChain.fromCheckpoint({ ...networks[id], checkpoint });
+    };
+    const reasonFor = (chain: HeaderChain, raw: Uint8Array, nowMs = NOW_MS): unknown => {
+      const { stopped, accepted } = chain.extend(2_016, raw, nowMs);
+      expect(accepted).toBe(stopped === null ? 1 : 0);
+      return stopped === null ? null : [stopped.code, stopped.details];
+    };
+    const refused = (reason: string): unknown => ["CHAIN_HEADER_INVALID", { height: 2_016, reason }];
+
+    test(`V1: ${id}: it meets its target, which is within the limit`, () => {
+      const { chain, stopped } = chainOn().extend(2_016, header, NOW_MS);
+      expect(stopped).toBeNull();
+      expect(chain).toMatchObject({ tipHash: file.hash, tipTimeSec: file.time, work: workOfBits(claimed) });
+      expect(reasonFor(chainOn({ nextBits: claimed }), header)).toBeNull();
+    });
+
+    test(`V1: ${id}: it is refused where other bits are expected`, () => {
+      const reason = `has bits ${file.bits}, expected 1b0404cb`;
+      expect(reasonFor(chainOn({ nextBits: 0x1b0404cb }), header)).toEqual(refused(reason));
+    });
+
+    test(`V1: ${id}: it is refused above another block, and two hours before its time`, () => {
+      expect(reasonFor(chainOn({ hash: file.hash }), header)).toEqual([
+        "CHAIN_WORK_INSUFFICIENT",
+        { work: "0", minimumWork: networks[id].minimumWork.toString(16) },
+      ]);
+      const nowMs = file.time * 1000 - 2 * 60 * 60 * 1000;
+      expect(reasonFor(chainOn(), header, nowMs)).toBeNull();
+      expect(reasonFor(chainOn(), header, nowMs - 1)).toEqual(refused("has a time more than 2 hours ahead"));
+    });
+
+    test(`V1: ${id}: with any one bit changed it is refused`, () => {
+      for (let bit = 0; bit < 640; bit++) {
+        const changed = header.slice();
+        changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        const reason = reasonFor(chainOn({ nextBits: claimed }), changed);
+        const isBits = bit >= 576 && bit < 608;
+        const isPrevious = bit >= 32 && bit < 288;
+        if (isPrevious) expect(reason).toMatchObject(["CHAIN_WORK_INSUFFICIENT", { work: "0" }]);
+        else if (isBits) expect(reason).toEqual(refused(`has bits ${bitsIn(changed)}, expected ${file.bits}`));
+        else expect(reason).toEqual(refused("has a hash above its target"));
+      }
+    });
+
+    test(`V1: ${id}: it has too little work for a limit below its bits`, () => {
+      const checkpoint = { ...networks.testnet4.checkpoint, height: 2_015, hash: file.previousblockhash };
+      const chain = HeaderChain.fromCheckpoint({ ...networks[id], powLimitBits: 0x1702068e, checkpoint });
+      const reason = `has bits ${file.bits}, which are no target within the limit`;
+      expect(reasonFor(chain, header)).toEqual(refused(reason));
+    });
+  });
+
+  test("V1: signet's blocks are too easy for testnet4 and mainnet", () => {
+    const { file, header } = readBlock("bitcoin_signet_31500");
+    for (const id of ["mainnet", "testnet4"] as const) {
+      const checkpoint = { ...networks.testnet4.checkpoint, height: 2_015, hash: file.previousblockhash };
+      const chain = HeaderChain.fromCheckpoint({ ...networks[id], checkpoint });
+      expect(chain.extend(2_016, header, NOW_MS).stopped?.details).toMatchObject({
+        reason: `has bits ${file.bits}, which are no target within the limit`,
+      });
+    }
   });
 
   test("V1: a real header below the checkpoint does not extend mainnet's chain", () => {

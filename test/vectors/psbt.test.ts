@@ -8,6 +8,7 @@ import { parseName } from "../../src/name/name.js";
 import { checkSigned } from "../../src/plan/check-signed.js";
 import { planRegistration } from "../../src/plan/registration.js";
 import { coinsOf, regtest, testWallet } from "../unit/plan/coins.js";
+import { compareParsers } from "../unit/plan/oracle.js";
 import { hasSharedVectors, sharedVectors } from "./shared.js";
 
 interface Vectors {
@@ -46,6 +47,24 @@ describe.skipIf(!hasSharedVectors())("bitcoinjs-lib PSBT vectors", () => {
       }
       expect(isHawserError(thrown, "WALLET_ANSWER_INVALID"), description).toBe(true);
     }
+  });
+
+  it("BIP174: what is invalid is refused, and what is valid is what bitcoinjs-lib reads", () => {
+    const { invalid, valid, failSignChecks } = load().bip174;
+    expect(invalid.map(({ psbt }) => compareParsers(bytesOf(psbt)))).toEqual(invalid.map(() => "refused"));
+    const outcomes = [...valid, ...failSignChecks].map(({ psbt }) => compareParsers(bytesOf(psbt)));
+    expect(outcomes.filter((outcome) => outcome === "refused")).toEqual([]);
+    expect(outcomes.filter((outcome) => outcome === "accepted").length).toBeGreaterThan(8);
+  });
+
+  it("every other PSBT in the file is what bitcoinjs-lib reads", () => {
+    const psbts = new Set<string>();
+    JSON.stringify(load(), (_, value: unknown) => {
+      if (typeof value === "string" && value.startsWith("cHNidP")) psbts.add(value);
+      return value;
+    });
+    const outcomes = [...psbts].map((psbt) => compareParsers(bytesOf(psbt)));
+    expect(outcomes.filter((outcome) => outcome === "accepted").length).toBeGreaterThan(50);
   });
 
   it("a P2WPKH input signed by another implementation gives the transaction that it gives there", () => {

@@ -6,7 +6,7 @@ import { decodeHex, encodeHex } from "../../src/bytes/hex.js";
 import { networks } from "../../src/chain/network.js";
 import { verifySchnorr } from "../../src/crypto/schnorr.js";
 import { taprootOutputKey, tweakPrivateKey, xOnlyPublicKeyOf } from "../../src/crypto/taproot.js";
-import { addressOf } from "../../src/wallet/address.js";
+import { addressOf } from "../../src/plan/address.js";
 import { privateKeyWallet } from "../../src/wallet/private-key.js";
 import { hasSharedVectors, sharedVectors } from "./shared.js";
 

@@ -1,7 +1,7 @@
 import { concatBytes } from "../../../src/bytes/bytes.js";
 import { decodeHex, encodeHex, reversed } from "../../../src/bytes/hex.js";
 import { hashHeader, parseHeader, targetOfBits } from "../../../src/chain/header.js";
-import { type Network, networks } from "../../../src/chain/network.js";
+import { type Network, type NetworkId, networks } from "../../../src/chain/network.js";
 
 /** The easiest target: every second hash meets it. */
 export const EASY_BITS = 0x207fffff;
@@ -9,6 +9,18 @@ export const EASY_BITS = 0x207fffff;
 /** Mainnet's first block. */
 export const mainnetGenesisHeader =
   "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
+
+/** The first block of every network; their hashes are in the table of section 9. */
+export const genesisHeaders: Readonly<Record<NetworkId, Uint8Array>> = {
+  mainnet: decodeHex(mainnetGenesisHeader),
+  testnet4: decodeHex(
+    "0100000000000000000000000000000000000000000000000000000000000000000000004e7b2b9128fe0291db0693af2ae418b767e657cd407e80cb1434221eaea7a07a046f3566ffff001dbb0c7817",
+  ),
+  signet: decodeHex(
+    "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a008f4d5fae77031e8ad22203",
+  ),
+  regtest: decodeHex(networks.regtest.checkpoint.header ?? ""),
+};
 
 /** Mainnet read from its first block on. */
 export const mainnetFromGenesis: Network = {
@@ -38,6 +50,19 @@ export const easyMainnet: Network = {
     weakStart: false,
   },
 };
+
+/** A target half as great as that of {@link EASY_BITS}. */
+export const HALF_BITS = 0x203fffff;
+
+/** BIP94's rules with a limit that can be mined, above a checkpoint of which nothing but the hash is known. */
+export const easyTestnet4: Network = weakAt2015(networks.testnet4);
+/** Signet's rules, likewise. */
+export const easySignet: Network = weakAt2015(networks.signet);
+
+function weakAt2015(network: Network): Network {
+  const checkpoint = { ...network.checkpoint, height: 2_015, hash: networks.regtest.genesisHash };
+  return { ...network, powLimitBits: EASY_BITS, checkpoint, protocolStart: 2_016 };
+}
 
 export const GENESIS_TIME_SEC = 1_296_688_602;
 /** A reader's clock that is far above every header's time. */
@@ -93,6 +118,24 @@ export function mineRun(fields: RunFields): Uint8Array {
     headers.push(header);
     previousHash = parseHeader(header).hash;
     timeSec += spacingSec;
+  }
+  return concatBytes(...headers);
+}
+
+/** What a test decides of a header in a run. */
+export interface Step {
+  readonly timeSec: number;
+  readonly bits?: number;
+}
+
+/** Headers on top of one another, each with a time and bits of its own. */
+export function mineSteps(previousHash: string, steps: readonly Step[], version = 4): Uint8Array {
+  const headers: Uint8Array[] = [];
+  let hash = previousHash;
+  for (const step of steps) {
+    const header = mineHeader({ ...step, previousHash: hash, version });
+    headers.push(header);
+    hash = parseHeader(header).hash;
   }
   return concatBytes(...headers);
 }
