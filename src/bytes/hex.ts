@@ -38,5 +38,6 @@ export function decodeHex(text: string, length?: number, argument = "hex"): Uint
 
 /** A reversed copy: between internal and display byte order. */
 export function reversed(bytes: Uint8Array): Uint8Array {
-  return bytes.slice().reverse();
+  // Not slice(): that of a Node Buffer is a view, and the caller's bytes would be turned round.
+  return new Uint8Array(bytes).reverse();
 }

@@ -1,5 +1,5 @@
 import { Block } from "bitcoinjs-lib/src/block";
-import { invalidArgument, unreachable } from "../bytes/guards.js";
+import { assertInteger, invalidArgument, unreachable } from "../bytes/guards.js";
 import { decodeHex, encodeHex } from "../bytes/hex.js";
 import { sha256 } from "../crypto/hash.js";
 import {
@@ -18,7 +18,7 @@ export interface MinedTransaction extends KnownTransaction {
   readonly position: number;
 }
 
-/** A block with its place; its transactions hold the coins that it spent, which is all that taking it off again needs. */
+/** A block with its place; its transactions hold the coins that it spent. */
 export interface ChainBlock {
   readonly height: number;
   /** Display order. */
@@ -66,6 +66,13 @@ export class Chain {
 
   constructor() {
     this.#append(Block.fromBuffer(decodeHex(GENESIS)), new Map());
+  }
+
+  /** The same chain once more, which does not follow what becomes of this one. */
+  copy(): Chain {
+    const copy = new Chain();
+    copy.#rebuild(this.#blocks);
+    return copy;
   }
 
   get height(): number {
@@ -123,6 +130,31 @@ export class Chain {
     if (!block.checkTxRoots()) throw wrong("a block whose Merkle root and witness commitment are its transactions'");
     if (block.timestamp <= this.tip.medianTimeSec) throw wrong("a block later than the median of eleven");
     return this.#append(block, this.#coinsSpentBy(block, wrong));
+  }
+
+  /**
+   * Takes off every block above `height`; gives them, lowest first.
+   *
+   * @param height - 0 (genesis stays) to the chain's height.
+   * @throws INPUT_INVALID
+   */
+  truncate(height: number): readonly ChainBlock[] {
+    assertInteger("height", height, 0, this.height);
+    const removed = this.#blocks.slice(height + 1);
+    // Undoing block by block would leave coins and histories in another order than a chain that never had the blocks.
+    if (removed.length > 0) this.#rebuild(this.#blocks.slice(0, height + 1));
+    return removed;
+  }
+
+  #rebuild(blocks: readonly ChainBlock[]): void {
+    const kept = blocks.slice();
+    this.#blocks.length = 0;
+    for (const block of kept) this.#blocks.push(block);
+    for (const map of [this.#heights, this.#transactions, this.#coins, this.#spends, this.#scripts]) map.clear();
+    for (const { hash, height, transactions } of kept) {
+      this.#heights.set(hash, height);
+      for (const transaction of transactions) this.#index(transaction);
+    }
   }
 
   #coinsSpentBy(block: Block, wrong: (what: string) => Error): ReadonlyMap<string, Coin> {

@@ -1,9 +1,10 @@
 import { assertInteger, assertString, invalidArgument } from "../bytes/guards.js";
 import { decodeHex } from "../bytes/hex.js";
-import { isJsonObject, type JsonObject, parseJson } from "../bytes/json.js";
+import { isJsonObject, type Json, type JsonObject, parseJson } from "../bytes/json.js";
 import { HawserError, isHawserError } from "../errors.js";
 import type { Outpoint } from "../ports.js";
 import type { WebAnswer, WebRequest } from "./http-server.js";
+import type { Reorganisation, UncheckedReorg } from "./reorg.js";
 import { scriptOfAddress } from "./script-kind.js";
 
 /** What the endpoints beside the Esplora API act on. */
@@ -11,6 +12,8 @@ export interface Controlled {
   height(): number;
   mine(count: number): Promise<number>;
   faucet(script: Uint8Array, valueSats: bigint): Promise<Outpoint>;
+  /** @throws INPUT_INVALID, CHAIN_BROADCAST_REFUSED */
+  reorg(options: UncheckedReorg): Promise<Reorganisation>;
   /** @throws INPUT_INVALID for members that do not have the documented form. */
   tamper(
     what: { readonly source: unknown; readonly how: unknown } | { readonly store: unknown; readonly how: unknown },
@@ -21,9 +24,10 @@ const LOOPBACK = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\])(?::\d+)?
 const CORS = { "access-control-allow-origin": "*" } as const;
 
 /**
- * Answers `POST /devnet/mine`, `/devnet/faucet` and, where `control` is on, `/control`; null for all else.
+ * Answers `POST /devnet/mine`, `/devnet/faucet`, `/devnet/reorg` and, where `control` is on, `/control`; null for all
+ * else.
  *
- * The first two harm nobody and may be called from any web page. `/control` may not: it takes only JSON by its content
+ * The first three harm nobody and may be called from any web page. `/control` may not: it takes only JSON by its content
  * type, which a page of another origin cannot send without a preflight that is not answered, and only under a loopback
  * host name, against DNS rebinding.
  */
@@ -65,6 +69,7 @@ type Action = (devnet: Controlled, body: JsonObject) => Promise<JsonObject>;
 const ACTIONS: ReadonlyMap<string, Action> = new Map([
   ["/devnet/mine", mine],
   ["/devnet/faucet", faucet],
+  ["/devnet/reorg", reorg],
 ]);
 
 function bodyOf(request: WebRequest): JsonObject {
@@ -107,6 +112,22 @@ async function faucet(devnet: Controlled, body: JsonObject): Promise<JsonObject>
   }
   const { txid, vout } = await devnet.faucet(output, BigInt(sats));
   return { txid, vout, height: devnet.height() };
+}
+
+/** `{"depth": 2}`, with the members of `ReorgOptions` and transactions in hex → the members of `Reorganisation` */
+async function reorg(devnet: Controlled, body: JsonObject): Promise<JsonObject> {
+  allow(body, "depth", "blocks", "drop", "transactions", "remine");
+  const { transactions, ...rest } = body;
+  return { ...(await devnet.reorg({ ...rest, transactions: rawTransactions(transactions) })) };
+}
+
+function rawTransactions(hex: Json | undefined): readonly Uint8Array[] | undefined {
+  if (hex === undefined) return undefined;
+  if (!Array.isArray(hex)) throw invalidArgument("transactions", "array of hex", hex);
+  return hex.map((raw: Json) => {
+    assertString("transactions", raw);
+    return decodeHex(raw, undefined, "transactions");
+  });
 }
 
 /** `{"source": 0, "how": "hide-after:120"}` or `{"store": 1, "how": "freeze"}` → the same again */

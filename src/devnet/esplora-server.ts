@@ -126,7 +126,7 @@ const ROUTES: readonly (readonly [RegExp, Route])[] = [
   ],
   [/^\/block\/([^/]+)$/, ofBlock((_, block) => json(blockJson(block)))],
   [/^\/block\/([^/]+)\/header$/, ofBlock((_, block) => text(encodeHex(block.header)))],
-  [/^\/block\/([^/]+)\/status$/, ofBlock(blockStatus)],
+  [/^\/block\/([^/]+)\/status$/, blockStatus],
   [/^\/block\/([^/]+)\/raw$/, ofContent((block) => binary(block.raw))],
   [/^\/block\/([^/]+)\/txids$/, ofContent((_, txids) => json(txids))],
   [/^\/block\/([^/]+)\/txid\/(\d{1,9})$/, ofContent((_, txids, [position]) => blockTxid(txids, Number(position)))],
@@ -170,7 +170,11 @@ function blocks(view: ChainView, [start]: readonly (string | undefined)[]): WebA
   return json(page.filter((block) => block !== null).map(blockJson));
 }
 
-function blockStatus(view: ChainView, block: ChainBlock): WebAnswer {
+/** A block that a reorganisation removed, or that never was, is in no best chain; it is not "not found" here. */
+function blockStatus(view: ChainView, [hash = ""]: readonly string[]): WebAnswer {
+  if (!isHex(hash, 32)) return badRequest("Invalid hex string");
+  const block = view.blockOf(hash);
+  if (block === null) return json({ in_best_chain: false, height: null, next_best: null });
   const next = view.blockAt(block.height + 1)?.hash ?? null;
   return json({ in_best_chain: true, height: block.height, next_best: next });
 }

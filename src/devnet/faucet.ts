@@ -7,7 +7,7 @@ import { publicKeyOf, signEcdsa } from "../crypto/ecdsa.js";
 import { HawserError } from "../errors.js";
 import type { Outpoint } from "../ports.js";
 import type { Chain } from "./chain.js";
-import type { Coin } from "./known-transaction.js";
+import { type Coin, outpointKey } from "./known-transaction.js";
 import type { Mempool } from "./mempool.js";
 import { type Miner, minerKeyHash, minerPrivateKey, minerScript } from "./miner.js";
 import { dustLimitSats } from "./standard.js";
@@ -57,8 +57,11 @@ export class Faucet {
   #ripeCoins(): readonly Coin[] {
     const next = this.#chain.height + 1;
     return [...this.#chain.coins()].filter(
-      ({ coinbase, height, script }) =>
-        equalBytes(script, minerScript) && (!coinbase || next - (height ?? next) >= MATURITY),
+      ({ txid, vout, coinbase, height, script }) =>
+        equalBytes(script, minerScript) &&
+        (!coinbase || next - (height ?? next) >= MATURITY) &&
+        // After a reorganisation an earlier payment may wait again.
+        this.#mempool.spendOf(outpointKey(txid, vout)) === null,
     );
   }
 

@@ -29,6 +29,7 @@ export interface WebServer {
   readonly url: string;
   /** `host:port`. */
   readonly authority: string;
+  readonly port: number;
   /** Ends every connection and stops listening. */
   close(): Promise<void>;
 }
@@ -61,7 +62,7 @@ export async function startServer(host: string, port: number, handler: WebHandle
     });
     return closed;
   };
-  return { url: `http://${authority}`, authority, close };
+  return { url: `http://${authority}`, authority, port: boundPort, close };
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
@@ -92,7 +93,7 @@ async function answer(
     else send(outgoing, method, await handler({ method, path, header, body }, signal));
   } catch (error) {
     // When the client went away, or the server closes while an answer is being delayed, nobody is left to be told.
-    if (signal.aborted || incoming.destroyed || outgoing.headersSent) outgoing.destroy();
+    if (signal.aborted || incoming.socket.destroyed || outgoing.headersSent) outgoing.destroy();
     else send(outgoing, method, { status: 500, body: error instanceof Error ? error.message : "unknown failure" });
   }
 }

@@ -43,9 +43,11 @@ export interface Devnet extends Omit<DevnetServers, "readerOptions"> {
 const POLL_INTERVAL_MS = 50;
 
 /**
- * Starts a regtest chain of 101 blocks with its servers in this process, for tests of one's own.
+ * Starts a regtest chain with its servers in this process, for tests of one's own: of 101 blocks, or where `dataDir`
+ * left it.
  *
- * @throws INPUT_INVALID, INPUT_CONFIG_INVALID (a port that is taken)
+ * @throws INPUT_INVALID, INPUT_CONFIG_INVALID (a port that is taken), INPUT_FILE_UNUSABLE (`dataDir` is in use, holds
+ * something else, is damaged, or cannot be read or written)
  */
 export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> {
   const servers = await startServers(options);
@@ -72,10 +74,12 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     sourceUrls: servers.sourceUrls,
     storeUrls: servers.storeUrls,
     controlUrl: servers.controlUrl,
+    notices: servers.notices,
     height: () => servers.height(),
     mine: (blocks) => servers.mine(blocks),
     advance: (blocks) => servers.advance(blocks),
     faucet: (to, valueSats) => servers.faucet(to, valueSats),
+    reorg: (options) => servers.reorg(options),
     tamper: (what) => {
       servers.tamper(what);
     },
@@ -88,4 +92,5 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
 }
 
 export type { DevnetOptions, MinePolicy } from "./devnet.js";
+export type { Reorganisation, ReorgOptions } from "./reorg.js";
 export type { SourceTamper, StoreTamper, Tamper } from "./tamper.js";

@@ -88,9 +88,7 @@ export class Mempool {
     const known: KnownTransaction = { tx, txid, raw: raw.slice(), spent };
     if (!sequenceLocksPass(tx, spent, this.#chain)) throw refuse("non-BIP68-final");
     check(this.#valueReason(known));
-    const parents = new Set(spent.filter(({ height }) => height === null).map((coin) => coin.txid));
-    const signals = tx.ins.some(({ sequence }) => sequence <= 0xfffffffd);
-    const entry: MempoolEntry = { known, feeSats: feeOf(known), vsize: tx.virtualSize(), parents, signals };
+    const entry = entryOf(known);
     check(feeReason(entry));
     const replaced = rivals.length === 0 ? [] : this.#withDescendants(rivals);
     check(this.#chainLengthReason(entry, new Set(replaced)));
@@ -99,16 +97,52 @@ export class Mempool {
       check(checkInput(tx, vin, spent));
     });
     for (const gone of replaced) this.#remove(gone);
-    this.#entries.set(txid, entry);
-    keys.forEach((key, vin) => this.#spenders.set(key, { txid, vin }));
+    this.#add(entry);
     return known;
   }
 
-  /** What the next block holds, parents before children. */
-  forBlock(): readonly KnownTransaction[] {
-    const chosen = new Map<string, KnownTransaction>();
-    let weight = 0;
+  /**
+   * Puts a transaction back that was checked before, which is no matter of policy; false where it is not, or not yet,
+   * valid on top of the tip, or conflicts with what waits.
+   */
+  restore({ tx, txid, raw }: KnownTransaction): boolean {
+    const keys = inputKeys(tx);
+    if (this.#rivals(keys).length > 0 || !isFinal(tx, this.#chain)) return false;
+    const spent = keys.map((key) => this.#findCoin(key));
+    if (!spent.every((coin) => coin !== null)) return false;
+    const known: KnownTransaction = { tx, txid, raw, spent };
+    if (!sequenceLocksPass(tx, spent, this.#chain) || this.#valueReason(known) !== null) return false;
+    this.#add(entryOf(known));
+    return true;
+  }
+
+  /** Takes everything out and gives it, parents before children. */
+  clear(): readonly KnownTransaction[] {
+    const taken = this.entries().map(({ known }) => known);
+    this.#entries.clear();
+    this.#spenders.clear();
+    return taken;
+  }
+
+  /** The same transactions over another chain of the same blocks. */
+  copy(chain: Chain): Mempool {
+    const copy = new Mempool(chain);
+    for (const entry of this.#entries.values()) copy.#add(entry);
+    return copy;
+  }
+
+  /** These transactions and the unconfirmed ones that they spend from, parents before children. */
+  withAncestors(txids: readonly string[]): readonly KnownTransaction[] {
+    const wanted = new Set([...txids, ...this.#ancestors(txids)]);
+    return this.entries().flatMap(({ known }) => (wanted.has(known.txid) ? [known] : []));
+  }
+
+  /** What the next block holds, parents before children; `first` before all else. */
+  forBlock(first: readonly string[] = []): readonly KnownTransaction[] {
+    const chosen = new Map(this.withAncestors(first).map((known) => [known.txid, known]));
+    let weight = [...chosen.values()].reduce((sum, { tx }) => sum + tx.weight(), 0);
     for (const { known, parents } of this.#entries.values()) {
+      if (chosen.has(known.txid)) continue;
       const heavier = weight + known.tx.weight();
       if (heavier > MOST_BLOCK_WEIGHT || ![...parents].every((txid) => chosen.has(txid))) continue;
       weight = heavier;
@@ -129,6 +163,12 @@ export class Mempool {
       const parents = new Set([...entry.parents].filter((parent) => this.#entries.has(parent)));
       this.#entries.set(txid, { ...entry, known: { ...entry.known, spent }, parents });
     }
+  }
+
+  #add(entry: MempoolEntry): void {
+    const { tx, txid } = entry.known;
+    this.#entries.set(txid, entry);
+    inputKeys(tx).forEach((key, vin) => this.#spenders.set(key, { txid, vin }));
   }
 
   #remove(txid: string): void {
@@ -237,6 +277,13 @@ export class Mempool {
       ? `${insufficient}, not enough additional fees to relay; ${btc(step)} < ${btc(BigInt(entry.vsize))}`
       : null;
   }
+}
+
+function entryOf(known: KnownTransaction): MempoolEntry {
+  const { tx, spent } = known;
+  const parents = new Set(spent.filter(({ height }) => height === null).map((coin) => coin.txid));
+  const signals = tx.ins.some(({ sequence }) => sequence <= 0xfffffffd);
+  return { known, feeSats: feeOf(known), vsize: tx.virtualSize(), parents, signals };
 }
 
 function feeReason({ feeSats, vsize }: MempoolEntry): string | null {

@@ -51,20 +51,38 @@ export class Miner {
     return Math.floor(this.#clock.nowMs() / 1000);
   }
 
-  #mineAt(timeSec: number): ChainBlock {
+  /**
+   * Mines one block with these transactions of the mempool.
+   *
+   * @param branch - Sets the block apart from those of other branches; that of the tip by default.
+   */
+  mineWith(transactions: readonly KnownTransaction[], branch?: number): ChainBlock {
+    return this.#mineAt(this.#nowSec(), transactions, branch);
+  }
+
+  #mineAt(timeSec: number, transactions = this.#mempool.forBlock(), branch?: number): ChainBlock {
     const { tip } = this.#chain;
-    const block = createBlock(tip, this.#mempool.forBlock(), Math.max(timeSec, tip.medianTimeSec + 1));
+    const block = createBlock(tip, transactions, Math.max(timeSec, tip.medianTimeSec + 1), branch);
     const added = this.#chain.connect(block);
     this.#mempool.blockConnected(added);
     return added;
   }
 }
 
-/** A block on `parent` that holds a coinbase and `transactions`, in this order. */
-export function createBlock(parent: ChainBlock, transactions: readonly KnownTransaction[], timeSec: number): Block {
+/**
+ * A block on `parent` that holds a coinbase and `transactions`, in this order.
+ *
+ * @param branch - Stands in the coinbase, so that blocks of two branches differ whatever else they share.
+ */
+export function createBlock(
+  parent: ChainBlock,
+  transactions: readonly KnownTransaction[],
+  timeSec: number,
+  branch = branchOf(parent),
+): Block {
   const block = new Block();
   const fees = transactions.reduce((sum, known) => sum + feeOf(known), 0n);
-  const coinbase = createCoinbase(parent.height + 1, fees);
+  const coinbase = createCoinbase(parent.height + 1, fees, branch);
   block.version = 0x20000000;
   block.prevHash = parent.block.getHash();
   block.timestamp = timeSec;
@@ -78,11 +96,19 @@ export function createBlock(parent: ChainBlock, transactions: readonly KnownTran
   return block;
 }
 
-function createCoinbase(height: number, fees: bigint): Transaction {
+/** The number of the branch that a block was mined on: 0 for the first, and for genesis. */
+export function branchOf({ height, block }: ChainBlock): number {
+  if (height === 0) return 0;
+  const pushed = scripts.decompile(block.transactions?.[0]?.ins[0]?.script ?? new Uint8Array(0))?.[1] ?? 0x00;
+  if (typeof pushed !== "number") return scripts.number.decode(pushed);
+  return pushed === 0x00 ? 0 : pushed - 0x50;
+}
+
+function createCoinbase(height: number, fees: bigint, branch: number): Transaction {
   const coinbase = new Transaction();
   coinbase.version = 2;
-  // BIP34 wants the height first; the zero keeps the script of low heights at two bytes, the least that is valid.
-  const heightScript = scripts.compile([scripts.number.encode(height), 0x00]);
+  // BIP34 wants the height first; a second number keeps the script of low heights at two bytes, the least that is valid.
+  const heightScript = scripts.compile([scripts.number.encode(height), scripts.number.encode(branch)]);
   coinbase.addInput(new Uint8Array(32), 0xffffffff, 0xffffffff, heightScript);
   // BIP141: the witness reserved value.
   coinbase.setWitness(0, [new Uint8Array(32)]);

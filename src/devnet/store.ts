@@ -12,16 +12,33 @@ export interface StoredFile {
   readonly contentType: string | null;
 }
 
-interface Entry extends StoredFile {
+/** A file as it is kept. */
+export interface StoreEntry extends StoredFile {
   /** The bytes that were there before these; null for the first. */
   readonly previous: StoredFile | null;
 }
 
-/** Files in memory, and what a misbehaving store shows of them. */
+/** Where a store keeps its files beyond the life of the process. */
+export interface StoreKeeper {
+  /** What was kept, by path. */
+  load(): ReadonlyMap<string, StoreEntry>;
+  /** Sets what a path holds; it is on disk, whole, when this returns. @throws STORAGE_REFUSED */
+  keep(path: string, entry: StoreEntry): void;
+  /** @throws STORAGE_REFUSED */
+  drop(path: string): void;
+}
+
+/** Files in memory, on disk too where there is a keeper, and what a misbehaving store shows of them. */
 export class Store {
-  readonly #files = new Map<string, Entry>();
+  readonly #files: Map<string, StoreEntry>;
+  readonly #keeper: StoreKeeper | null;
   #mode: StoreWord = "honest";
   #frozen: ReadonlyMap<string, StoredFile> = new Map();
+
+  constructor(keeper: StoreKeeper | null = null) {
+    this.#keeper = keeper;
+    this.#files = new Map(keeper?.load() ?? []);
+  }
 
   /** How the store behaves from now on. */
   tamper(mode: StoreWord): void {
@@ -42,10 +59,15 @@ export class Store {
   write(path: string, file: StoredFile): void {
     const old = this.#files.get(path);
     const changed = old !== undefined && etagOf(old.bytes) !== etagOf(file.bytes);
-    this.#files.set(path, { ...file, previous: changed ? old : (old?.previous ?? null) });
+    const before = changed ? { bytes: old.bytes, contentType: old.contentType } : (old?.previous ?? null);
+    const entry: StoreEntry = { bytes: file.bytes, contentType: file.contentType, previous: before };
+    this.#keeper?.keep(path, entry);
+    this.#files.set(path, entry);
   }
 
   remove(path: string): void {
+    if (!this.#files.has(path)) return;
+    this.#keeper?.drop(path);
     this.#files.delete(path);
   }
 }

@@ -6,10 +6,12 @@ import { assertInteger, assertString, invalidArgument } from "../bytes/guards.js
  * - `hide-after:HEIGHT`: shows the same headers as all, but no transaction above HEIGHT and no mempool: histories end
  *   there and outputs spent later are "unspent".
  * - `lag:HEIGHT`: its chain ends at HEIGHT.
+ * - `freeze`: shows for ever the chain and mempool of this moment, so that a reorganisation leaves it on the branch that
+ *   lost. Transactions that it is sent reach the others all the same.
  * - `slow:MS`: answers after MS milliseconds.
  * - `down`: breaks every connection off.
  */
-export type SourceTamper = "honest" | "down" | `hide-after:${number}` | `lag:${number}` | `slow:${number}`;
+export type SourceTamper = "honest" | "down" | "freeze" | `hide-after:${number}` | `lag:${number}` | `slow:${number}`;
 
 /**
  * How a store misbehaves. It keeps what is written all the while, so `honest` shows the newest bytes again.
@@ -33,10 +35,10 @@ export interface TamperMode<Word extends string> {
   readonly amount: number;
 }
 
-export type SourceWord = "honest" | "down" | "hide-after" | "lag" | "slow";
+export type SourceWord = "honest" | "down" | "freeze" | "hide-after" | "lag" | "slow";
 export type StoreWord = "honest" | "freeze" | "stale" | "forge" | "down" | "slow";
 
-const SOURCE_WORDS: ReadonlyMap<string, SourceWord> = wordMap("honest", "down", "hide-after", "lag", "slow");
+const SOURCE_WORDS: ReadonlyMap<string, SourceWord> = wordMap("honest", "down", "freeze", "hide-after", "lag", "slow");
 const STORE_WORDS: ReadonlyMap<string, StoreWord> = wordMap("honest", "freeze", "stale", "forge", "down", "slow");
 const WITH_AMOUNT: readonly string[] = ["hide-after", "lag", "slow"];
 

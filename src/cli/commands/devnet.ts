@@ -1,36 +1,48 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { readLayout } from "../../devnet/data-dir.js";
 import { type Devnet, type MinePolicy, startDevnet } from "../../devnet/devnet.js";
 import type { Invocation } from "../command.js";
 import { readInteger, usageError } from "../usage.js";
 
 /** `hawser devnet`: runs until it is interrupted. */
 export async function run(invocation: Invocation): Promise<number> {
-  const { args, signal } = invocation;
+  const { args, output, signal } = invocation;
   const host = args.text("host");
   if (host === "") throw usageError("--host", "an address to listen on", "nothing");
+  const dataDir = args.text("data-dir");
+  if (dataDir === "") throw usageError("--data-dir", "a directory", "nothing");
+  const last = dataDir === undefined ? null : await readLayout(dataDir);
   const devnet = await startDevnet({
-    sources: integer(invocation, "sources", 1, 16) ?? 2,
-    stores: integer(invocation, "stores", 0, 16) ?? 3,
+    sources: integer(invocation, "sources", 1, 16) ?? last?.sources.length ?? 2,
+    stores: integer(invocation, "stores", 0, 16) ?? last?.stores.length ?? 3,
     mine: minePolicy(args.text("mine") ?? "on-transaction"),
     control: args.isSet("control"),
     port: integer(invocation, "port", 0, 65_000),
     host,
+    dataDir,
   });
   try {
+    for (const notice of devnet.notices) await output.warning(notice);
     // A chain of its own takes a cache of its own: another devnet's blocks would look like the better chain.
-    const cache = await mkdtemp(join(tmpdir(), "hawser-devnet-"));
+    const cache =
+      dataDir === undefined ? await mkdtemp(join(tmpdir(), "hawser-devnet-")) : join(resolve(dataDir), "cache");
     try {
       await announce(invocation, devnet, cache);
       await aborted(signal);
     } finally {
-      await rm(cache, { recursive: true, force: true });
+      if (dataDir === undefined) await rm(cache, { recursive: true, force: true });
     }
   } finally {
     await devnet.close();
   }
   return 0;
+}
+
+function dataDirOf(args: Invocation["args"]): string | null {
+  const directory = args.text("data-dir");
+  return directory === undefined ? null : resolve(directory);
 }
 
 function integer({ args }: Invocation, flag: string, min: number, max: number): number | undefined {
@@ -78,6 +90,8 @@ async function announce({ args, output }: Invocation, devnet: Devnet, cache: str
       stores: storeUrls,
       allowHosts,
       controlUrl,
+      dataDir: dataDirOf(args),
+      notices: devnet.notices,
       cache,
       flags,
     });
@@ -85,7 +99,9 @@ async function announce({ args, output }: Invocation, devnet: Devnet, cache: str
   }
   const [first = ""] = sourceUrls;
   const mine = args.text("mine") ?? "on-transaction";
-  await output.line(`A regtest chain at block ${devnet.height()} (mine ${mine}). Everything is gone when it ends.`);
+  const dataDir = dataDirOf(args);
+  const end = dataDir === null ? "Everything is gone when it ends." : `Everything is kept in ${dataDir}.`;
+  await output.line(`A regtest chain at block ${devnet.height()} (mine ${mine}). ${end}`);
   await output.line();
   await output.table([
     ...sourceUrls.map((url, index) => [index === 0 ? "chain sources" : "", url]),
@@ -96,7 +112,7 @@ async function announce({ args, output }: Invocation, devnet: Devnet, cache: str
     "",
     "In another shell:",
     "",
-    `  export HAWSER_NETWORK=${network} HAWSER_CACHE=${cache}`,
+    `  export HAWSER_NETWORK=${network} HAWSER_CACHE=${shellWord(cache)}`,
     `  export HAWSER_SOURCES=${sourceUrls.join(",")}`,
     `  export HAWSER_WRITE_STORES=${storeUrls.join(",")}`,
     `  export HAWSER_ALLOW_HOSTS=${allowHosts.join(",")}`,
@@ -108,15 +124,21 @@ async function announce({ args, output }: Invocation, devnet: Devnet, cache: str
     `  echo '{"theme": "dark"}' | hawser put alice settings`,
     "  hawser get alice settings",
     "",
-    `Mine blocks: curl ${first}/devnet/mine -d '{"blocks": 1}'`,
+    `Mine blocks:             curl ${first}/devnet/mine -d '{"blocks": 1}'`,
+    `Replace the last blocks: curl ${first}/devnet/reorg -d '{"depth": 2}'`,
     ...(controlUrl === null ? [] : controlLines(`${controlUrl}/control`)),
     "",
     "Or as flags:",
-    `  ${flags.write.join(" ")}`,
+    `  ${flags.write.map(shellWord).join(" ")}`,
     "",
     "Ctrl-C ends it.",
   ];
   for (const line of lines) await output.line(line);
+}
+
+/** A word as a POSIX shell takes it. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function controlLines(url: string): readonly string[] {
@@ -128,6 +150,6 @@ function controlLines(url: string): readonly string[] {
     `  curl ${url} -H 'content-type: application/json' -d '{"store": 0, "how": "honest"}'`,
     "",
     'A store can be honest, freeze, stale, forge, slow:MS or down; a source (such as "source": 0)',
-    "can be honest, hide-after:HEIGHT, lag:HEIGHT, slow:MS or down.",
+    "can be honest, freeze, hide-after:HEIGHT, lag:HEIGHT, slow:MS or down.",
   ];
 }

@@ -216,7 +216,7 @@ describe("mining", () => {
       ["/control", { how: "down" }, /exactly one of source and store/],
       ["/control", { source: 0, store: 0, how: "down" }, /exactly one/],
       ["/control", { source: 1, how: "down" }, /source: expected integer from 0 to 0/],
-      ["/control", { source: 0, how: "freeze" }, /one of honest, down, hide-after:NUMBER/],
+      ["/control", { source: 0, how: "stale" }, /one of honest, down, freeze, hide-after:NUMBER/],
       ["/control", { source: 0, how: "slow" }, /slow:NUMBER/],
       ["/control", { source: 0, how: "down:3" }, /how: expected one of/],
       ["/control", { source: 0, how: "lag:-1" }, /how: expected one of/],

@@ -2,6 +2,7 @@ import { Chain } from "../../../src/devnet/chain.js";
 import { Faucet } from "../../../src/devnet/faucet.js";
 import { Mempool } from "../../../src/devnet/mempool.js";
 import { Miner } from "../../../src/devnet/miner.js";
+import { type Reorganisation, reorganise, type UncheckedReorg } from "../../../src/devnet/reorg.js";
 import { HawserError, isHawserError } from "../../../src/errors.js";
 import type { Clock } from "../../../src/ports.js";
 import type { TestCoin } from "./wallet.js";
@@ -47,6 +48,16 @@ export class World {
   /** A confirmed coin. */
   fund(script: Uint8Array, valueSats = 100_000n): TestCoin {
     return { ...this.faucet.pay(script, valueSats), valueSats, script };
+  }
+
+  /** Replaces the last blocks. */
+  reorg(options: UncheckedReorg): Reorganisation {
+    return reorganise(this, options);
+  }
+
+  /** A block's transactions without its coinbase, by its height. */
+  txidsAt(height: number): readonly string[] {
+    return (this.chain.blockAt(height)?.transactions ?? []).slice(1).map(({ txid }) => txid);
   }
 
   /** The code and reason with which the mempool refuses a transaction, or null when it takes it. */
