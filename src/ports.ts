@@ -43,6 +43,22 @@ export interface HistoryEntry {
   readonly height: number | null;
 }
 
+/** A transaction in the chain, named to a source so that it need not list what came after. `txid` in display order. */
+export interface HistoryMark {
+  readonly txid: string;
+  readonly height: number;
+}
+
+/** How much of a history is asked for. */
+export interface HistoryOptions extends CallOptions {
+  /**
+   * A transaction of this history, mined at that height. The answer must then hold everything in the blocks below it,
+   * and all of its own block whatever the order there; what came later, mempool included, may be missing (V8). A source
+   * that does not know the transaction at that height throws. One that knows no such question gives the whole history.
+   */
+  readonly before?: HistoryMark | undefined;
+}
+
 /** Where a source says a transaction is. `branch` is in internal byte order, leaf upwards. */
 export interface InclusionClaim {
   readonly height: number;
@@ -72,8 +88,11 @@ export interface ChainSource {
   tip(options?: CallOptions): Promise<SourceTip>;
   /** At least one and at most `count` headers from `start` on, 80 bytes each; throws if it has none there. */
   headers(start: number, count: number, options?: CallOptions): Promise<Uint8Array>;
-  /** The complete history of an output script, mempool included; throws if it cannot be complete. */
-  history(script: Uint8Array, options?: CallOptions): Promise<readonly HistoryEntry[]>;
+  /**
+   * The complete history of an output script, mempool included, or with `before` what is up to that transaction; throws
+   * if it cannot be complete.
+   */
+  history(script: Uint8Array, options?: HistoryOptions): Promise<readonly HistoryEntry[]>;
   /** A raw transaction with witness, or null if the server does not know it. */
   transaction(txid: string, options?: CallOptions): Promise<Uint8Array | null>;
   /** Where a transaction is in the chain, or null if the server does not see it in a block. `height` is a hint. */
@@ -189,6 +208,11 @@ export interface SignRequest {
 
 /** Signs transactions; keeps its keys to itself. */
 export interface Wallet {
+  /**
+   * The network that it signs for: `mainnet`, `testnet4`, `signet` or `regtest`. A writer of another network refuses it
+   * when it is built. Absent: it does not say.
+   */
+  readonly network?: string | undefined;
   /** The first account receives change and becomes the owner of new names, unless the caller chooses another. */
   accounts(): Promise<readonly WalletAccount[]>;
   /** Signed PSBTs in the order of the requests, finalised or not. Throws `WALLET_REFUSED` when the person declines. */

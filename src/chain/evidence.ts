@@ -64,6 +64,17 @@ export class Evidence {
     return this.#proofs.get(txid) !== null;
   }
 
+  /** The height of a proven transaction, or null. */
+  heightOf(txid: string): number | null {
+    return this.#proofs.get(txid)?.height ?? null;
+  }
+
+  /** The height at which one source says that a transaction is, or null if it names none. Nothing is proven by it. */
+  async claimedHeight({ txid, height, seat }: Report): Promise<number | null> {
+    const claim = await this.#claim(seat, txid, height);
+    return typeof claim === "string" ? null : claim.height;
+  }
+
   /** What to keep: the proven transactions and what their first inputs spend; nothing of what proved to be foreign. */
   stored(): StoredEvidence {
     const transactions = this.proven.map(({ tx: { raw }, height, position, branch }) => {

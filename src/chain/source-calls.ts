@@ -1,7 +1,15 @@
 import { isHex } from "../bytes/hex.js";
 import { HawserError } from "../errors.js";
 import { limits } from "../limits.js";
-import type { HistoryEntry, InclusionClaim, Outpoint, Outspend, SourceTip, UnspentOutput } from "../ports.js";
+import type {
+  HistoryEntry,
+  HistoryMark,
+  InclusionClaim,
+  Outpoint,
+  Outspend,
+  SourceTip,
+  UnspentOutput,
+} from "../ports.js";
 import { HEADER_BYTES } from "./header.js";
 import { ask, type Panel, type Seat } from "./union.js";
 
@@ -29,14 +37,18 @@ export async function askHeaders(panel: Panel, seat: Seat, start: number, count:
   return answer?.value ?? null;
 }
 
-/** The complete history of a script; one that is too long to be looked at is no answer (V5, V8). */
+/**
+ * The complete history of a script, or only what is not above `before`; one that is too long to be looked at is no
+ * answer (V5, V8).
+ */
 export async function askHistory(
   panel: Panel,
   seat: Seat,
   script: Uint8Array,
+  before?: HistoryMark,
 ): Promise<readonly HistoryEntry[] | null> {
   const answer = await ask(panel, seat, async (source, signal): Promise<readonly HistoryEntry[]> => {
-    const entries: unknown = await source.history(script, { signal });
+    const entries: unknown = await source.history(script, before === undefined ? { signal } : { signal, before });
     check(seat, Array.isArray(entries), "a list");
     const most = limits.historyMaxEntries;
     check(seat, entries.length <= most, `at most ${most} entries of a history`);

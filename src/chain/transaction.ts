@@ -52,17 +52,26 @@ export function parseTransaction(raw: Uint8Array): Transaction {
   if (raw.length > limits.transactionMaxBytes) {
     throw invalid(`expected at most ${limits.transactionMaxBytes} bytes, got ${raw.length}`);
   }
+  const cursor = new Cursor(raw.slice());
   try {
-    return read(raw.slice());
+    const tx = readTransaction(cursor);
+    if (cursor.remaining > 0) throw invalid(`${cursor.remaining} bytes after the end`);
+    return tx;
   } catch (error) {
     if (error instanceof CursorError) throw invalid(error.message);
     throw error;
   }
 }
 
-function read(raw: Uint8Array): Transaction {
-  const cursor = new Cursor(raw);
-  const version = cursor.u32();
+/**
+ * The transaction that begins where `cursor` is, in V2's strict form; its `raw` is a view of the cursor's bytes.
+ *
+ * @throws CHAIN_TRANSACTION_INVALID, CursorError
+ */
+export function readTransaction(cursor: Cursor): Transaction {
+  const start = cursor.offset;
+  const versionBytes = cursor.take(4);
+  const version = new Cursor(versionBytes).u32();
   const segwit = cursor.peek() === MARKER;
   if (segwit) {
     cursor.take(1);
@@ -73,13 +82,12 @@ function read(raw: Uint8Array): Transaction {
   const bodyStart = cursor.offset;
   const inputs = readInputs(cursor);
   const outputs = readOutputs(cursor);
-  const bodyEnd = cursor.offset;
+  const body = cursor.since(bodyStart);
   const witnesses = segwit ? inputs.map(() => readWitness(cursor)) : [];
   // V2: a marker without a witness would give one transaction two raw forms.
   if (segwit && witnesses.every((witness) => witness.length === 0)) throw invalid("witness marker without a witness");
   const lockTimeBytes = cursor.take(4);
-  if (cursor.remaining > 0) throw invalid(`${cursor.remaining} bytes after the end`);
-  const stripped = concatBytes(raw.subarray(0, 4), raw.subarray(bodyStart, bodyEnd), lockTimeBytes);
+  const stripped = concatBytes(versionBytes, body, lockTimeBytes);
   return {
     txid: encodeHex(reversed(hash256(stripped))),
     version,
@@ -87,7 +95,7 @@ function read(raw: Uint8Array): Transaction {
     outputs,
     lockTime: new Cursor(lockTimeBytes).u32(),
     strippedSize: stripped.length,
-    raw,
+    raw: cursor.since(start),
   };
 }
 

@@ -10,6 +10,7 @@ import { http } from "../storage/http.js";
 import type { Invocation } from "./command.js";
 import { directoryOf, loadSettings, type Settings } from "./config.js";
 import type { StoreSetting } from "./config-file.js";
+import { readExpectations } from "./expectation.js";
 
 /** A reader as flags, environment and configuration describe it. */
 export interface Reading {
@@ -40,6 +41,7 @@ export async function withReader<T>(
   if (settings.sources.length === 0) {
     throw missingSetting("sources", "no chain source is named", "--source URL (better two), HAWSER_SOURCES");
   }
+  const expectations = await readExpectations(args, settings.network);
   const stores = settings.stores.map((setting) => ({ setting, provider: createStore(setting) }));
   const reader = createReader({
     network: settings.network,
@@ -51,7 +53,7 @@ export async function withReader<T>(
     allowHosts: settings.allowHosts,
   });
   try {
-    const options = { signal, timeoutMs: settings.timeoutMs, onEvent: output.progress };
+    const options = { signal, timeoutMs: settings.timeoutMs, onEvent: output.progress, ...expectations };
     return await run({ settings, reader, stores, options });
   } catch (error) {
     if (stores.length === 0 && isHawserError(error, "PROFILE_UNAVAILABLE")) {

@@ -1,6 +1,7 @@
 import { equalBytes } from "../bytes/bytes.js";
 import { assertInteger, invalidArgument } from "../bytes/guards.js";
-import { HeaderChain, selectBestChain } from "../chain/header-chain.js";
+import { isHex } from "../bytes/hex.js";
+import { type HeaderChain, selectBestChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
 import { withDeadline } from "../deadline.js";
 import { HawserError, isHawserError } from "../errors.js";
@@ -19,6 +20,7 @@ import {
 import type { Cache, ChainSource, Clock, ProgressEvent, StorageReader, UrlReader } from "../ports.js";
 import { ReadBudget } from "../route/budget.js";
 import { checkedCache } from "./checked-cache.js";
+import { assertExpectation, type Expectation, parseExpectation } from "./expectation.js";
 import { StoredHeaders } from "./stored-headers.js";
 
 /** ms - the longest that timers count; about 25 days. */
@@ -45,6 +47,18 @@ export interface SessionOptions {
   readonly timeoutMs?: number | undefined;
   /** Every configured source must answer completely, else `CHAIN_UNAVAILABLE`. Default false. */
   readonly requireAllSources?: boolean | undefined;
+  /**
+   * txid, in display order, of the name's REGISTER, or of a RECOVER after it (V8). With it a first read gets past
+   * whatever was sent to the name's beacon later. It is verified like everything else and pins nothing: a wrong one
+   * costs questions and changes no answer. Later reads with the same cache need no hint while that tenure lasts.
+   */
+  readonly hint?: string | undefined;
+  /**
+   * Who has to hold the name at the height that is read, else the read fails with `NAME_OWNER_CHANGED` and returns,
+   * fetches and raises nothing; a name that nobody holds any more fails as well. Operations in `name.pending` do not
+   * count yet (V6).
+   */
+  readonly expect?: Expectation | undefined;
   readonly onEvent?: ((event: ProgressEvent) => void) | undefined;
 }
 
@@ -53,6 +67,8 @@ export interface Session {
   readonly signal: AbortSignal;
   readonly budget: ReadBudget;
   readonly requireAllSources: boolean;
+  readonly hint: string | undefined;
+  readonly expect: Expectation | null;
   readonly onEvent: ((event: ProgressEvent) => void) | undefined;
 }
 
@@ -74,8 +90,6 @@ export class ReaderCore {
     if (new Set(sources.map(({ label }) => label)).size < sources.length) {
       throw invalidArgument("sources", "chain sources with different labels", sources);
     }
-    // V1: a network whose headers nobody here can judge is refused now, not at the first read.
-    HeaderChain.fromCheckpoint(given.network);
     this.parts = { ...given, cache: checkedCache(given.cache) };
     this.#headers = new StoredHeaders(this.parts.cache, given.network, given.clock);
   }
@@ -85,13 +99,15 @@ export class ReaderCore {
     const { clock } = this.parts;
     const timeoutMs = options.timeoutMs ?? limits.readTimeoutMs;
     assertInteger("timeoutMs", timeoutMs, 1, MAX_TIMEOUT_MS);
+    const hint = parseHint(options.hint);
+    const expect = parseExpectation(options.expect);
     const over = new AbortController();
     try {
       return await withDeadline({ clock, timeoutMs, signal: options.signal, what }, (inner) => {
         const signal = AbortSignal.any([inner, over.signal]);
         const budget = new ReadBudget({ clock, timeoutMs, signal });
         const requireAllSources = options.requireAllSources ?? false;
-        return read({ signal, budget, requireAllSources, onEvent: options.onEvent });
+        return read({ signal, budget, requireAllSources, hint, expect, onEvent: options.onEvent });
       });
     } finally {
       // What was asked on a guess and is not needed must not go on, nor keep a process alive.
@@ -132,7 +148,8 @@ export class ReaderCore {
   /**
    * The state of a name (V1 to V7); keeps headers and operations for the next read.
    *
-   * @throws CHAIN_UNAVAILABLE, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION, CHAIN_WORK_INSUFFICIENT
+   * @throws CHAIN_UNAVAILABLE, CHAIN_NETWORK_MISMATCH, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION,
+   *   CHAIN_WORK_INSUFFICIENT, NAME_OWNER_CHANGED
    */
   async resolve(name: Name, session: Session): Promise<Resolution> {
     const { network, sources, clock, minSources, minConfirmations } = this.parts;
@@ -148,6 +165,7 @@ export class ReaderCore {
       minSources,
       minConfirmations,
       requireAllSources: session.requireAllSources,
+      hint: session.hint,
       onEvent: session.onEvent,
     });
     // Also where the read fails: what was proven must not be withheld from the next one.
@@ -155,6 +173,7 @@ export class ReaderCore {
     await this.#keep(name, stored, outcome.stored);
     if (outcome.result instanceof HawserError) throw outcome.result;
     this.#assertFresh(outcome.result);
+    assertExpectation(name, outcome.result.state, session.expect);
     return outcome.result;
   }
 
@@ -179,6 +198,12 @@ export class ReaderCore {
       details,
     );
   }
+}
+
+/** @throws INPUT_INVALID */
+function parseHint(hint: unknown): string | undefined {
+  if (hint !== undefined && !isHex(hint, 32)) throw invalidArgument("hint", "txid of 64 lower-case hex digits", hint);
+  return hint;
 }
 
 function decodeOr(bytes: Uint8Array, key: string, otherwise: StoredName): StoredName {

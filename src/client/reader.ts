@@ -16,6 +16,7 @@ import type { Profile } from "../profile/profile.js";
 import type { ReplicaReply } from "../route/fetch.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
 import { cachedNodeLoader, cachedProfile, loadProfile, nodeLoader, type Sourced } from "./documents.js";
+import { meetsExpectation } from "./expectation.js";
 import { ReaderCore, type ReaderParts, type Session, type SessionOptions } from "./reader-core.js";
 import {
   describeName,
@@ -55,7 +56,8 @@ export interface Reader extends AsyncDisposable {
   /**
    * The state of a name.
    *
-   * @throws NAME_INVALID, CHAIN_UNAVAILABLE, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION, CACHE_UNAVAILABLE
+   * @throws NAME_INVALID, INPUT_INVALID, NAME_OWNER_CHANGED (where one is expected), CHAIN_UNAVAILABLE,
+   *   CHAIN_NETWORK_MISMATCH, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION, CACHE_UNAVAILABLE
    */
   getName(name: string, options?: ReadOptions): Promise<FoundName | NotFound>;
   /**
@@ -276,6 +278,7 @@ class VerifyingReader implements Reader {
     const [chain, stored] = await Promise.all([this.#core.chain(), this.#core.storedName(name)]);
     const state = stateFromStored({ network, name, chain, stored, clock }, minConfirmations);
     if (state === null || state.profileHash === null || state.tenure === null) return null;
+    if (!meetsExpectation(state, session.expect)) return null;
     const profile = await cachedProfile(this.#core, name, state.profileHash);
     if (profile === null) return null;
     const found = await getEntry(profile.index, `m:${id}`, cachedNodeLoader(this.#core)).catch(() => null);

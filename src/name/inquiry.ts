@@ -5,15 +5,19 @@ import { askHistory, askOutspend } from "../chain/source-calls.js";
 import type { Transaction } from "../chain/transaction.js";
 import { askEach, type Panel, type Seat } from "../chain/union.js";
 import { limits } from "../limits.js";
-import type { HistoryEntry, Outpoint, Outspend } from "../ports.js";
+import type { HistoryEntry, HistoryMark, Outpoint, Outspend } from "../ports.js";
+import { BeaconAnswers } from "./beacon-answers.js";
 import { exploreBeacon } from "./explore.js";
 import { beaconScript } from "./name.js";
 import type { Unmined } from "./pending.js";
+import { byTxid, isMined, isPlace, spends } from "./reports.js";
 import type { ResolveInput } from "./resolution.js";
 import { candidateRecover, candidateRegister, type Frontier, type FrontierSeal } from "./thread.js";
 
 /** reports - of one source that are looked at beside one another. */
 const PARALLEL_REPORTS = 8;
+/** Nobody has named a height yet. */
+const UNPLACED = { height: 0 } as const;
 
 /** What the sources say of one seal. */
 interface SealAnswers {
@@ -39,7 +43,9 @@ export class Inquiry {
   readonly #panel: Panel;
   readonly #evidence: Evidence;
   readonly #beaconScript: Uint8Array;
-  readonly #history = new Map<Seat, readonly HistoryEntry[]>();
+  readonly #beacon: BeaconAnswers;
+  readonly #hints: Set<string>;
+  readonly #prefetched = new Set<string>();
   readonly #seals = new Map<string, SealAnswers>();
   readonly #asked = new Map<string, Promise<Outspend | null>>();
   #beaconStands = false;
@@ -49,6 +55,9 @@ export class Inquiry {
     this.#panel = panel;
     this.#evidence = evidence;
     this.#beaconScript = beaconScript(input.name, input.network);
+    this.#beacon = new BeaconAnswers(evidence);
+    // What the reader stored may have been moved by a reorganisation: then it is as good as a hint, and no better.
+    this.#hints = new Set([input.hint, input.stored.beacon?.register].filter((txid) => txid !== undefined));
   }
 
   /**
@@ -60,14 +69,63 @@ export class Inquiry {
     this.#beaconStands = beacon !== null && this.#evidence.isProven(beacon.register);
   }
 
-  /** Asks, of every seat given, for the beacon's history where it is not known. */
+  /** Asks, of every seat given, for what is not known of the beacon's history and could change the thread. */
   async askBeacon(seats: readonly Seat[], frontier: Frontier | null): Promise<void> {
     const open = seats.filter((seat) => frontier === null || !this.knowsBeacon(seat, frontier));
-    await askEach(this.#panel, open, async (seat) => {
-      const entries = this.#history.get(seat) ?? (await askHistory(this.#panel, seat, this.#beaconScript));
-      if (entries !== null) this.#history.set(seat, entries);
-      return entries !== null;
+    // V8: of a name that is held and sealed, what came into the beacon later means nothing, however much it is.
+    const upTo = frontier === null || frontier.ended ? null : frontier.beacon;
+    await askEach(
+      this.#panel,
+      open,
+      // A source that cannot stop at a place may still be able to tell everything.
+      async (seat) => (await this.#askHistory(seat, upTo)) || (upTo !== null && (await this.#askHistory(seat, null))),
+    );
+  }
+
+  /**
+   * Asks each source for the beacon's history up to a hinted transaction, by the source's own word of where that is
+   * (V8). Nothing is believed of it before it is proven there.
+   *
+   * @returns whether the hint is worth it, as far as the transaction's own bytes tell
+   */
+  async askBeaconUpTo(hint: string): Promise<boolean> {
+    const tx = await this.#evidence.transaction(hint, this.#panel.seats);
+    if (tx === null || !this.#isCandidate(tx)) return false;
+    this.#prefetched.add(hint);
+    await askEach(this.#panel, this.#panel.seats, async (seat) => {
+      const height = await this.#evidence.claimedHeight({ ...UNPLACED, txid: hint, seat });
+      if (height === null) return false;
+      this.#follow(seat, [{ txid: hint, height }]);
+      return this.#askHistory(seat, { txid: hint, height });
     });
+    return true;
+  }
+
+  /**
+   * Proves the transactions that the beacon may be read up to, each once, wherever a source finds them: the hint, and
+   * what was stored. One that is nothing, or nothing of this name, changes nothing.
+   */
+  async proveHints(chain: HeaderChain): Promise<void> {
+    const hints = [...this.#hints];
+    this.#hints.clear();
+    await Promise.all(
+      hints.map(async (txid) => {
+        const tx = await this.#evidence.transaction(txid, this.#panel.seats);
+        if (tx !== null && this.#isCandidate(tx)) await this.#evidence.search(chain, txid, UNPLACED.height);
+      }),
+    );
+  }
+
+  /** Whether a hint is left that could show more of the thread to sources that do not know the beacon (V8). */
+  wantsHints(seats: readonly Seat[], frontier: Frontier): boolean {
+    const isHeld = frontier.beacon !== null && !frontier.ended;
+    return this.#hints.size > 0 && !isHeld && seats.some((seat) => !seat.gone && !this.knowsBeacon(seat, frontier));
+  }
+
+  async #askHistory(seat: Seat, upTo: HistoryMark | null): Promise<boolean> {
+    const entries = await askHistory(this.#panel, seat, this.#beaconScript, upTo ?? undefined);
+    if (entries !== null) this.#beacon.add(seat, { entries, upTo });
+    return entries !== null;
   }
 
   /** Asks, of every seat given, for the spends of these seals where they are not known. */
@@ -109,21 +167,26 @@ export class Inquiry {
 
   /** Follows what the beacon's history names before the headers are known, so that it travels beside them. */
   explore(): void {
-    const { name, network } = this.#in;
-    const prefetched = new Set<string>();
-    for (const [seat, entries] of this.#history) {
-      exploreBeacon({ name, network, evidence: this.#evidence, inquiry: this, seat, entries, prefetched });
-    }
+    for (const [seat, entries] of this.#beacon.entries) this.#follow(seat, entries);
   }
 
-  /** V5: beacon entries older than the REGISTER of a live and sealed tenure need not be asked again within a day. */
+  #follow(seat: Seat, entries: readonly HistoryEntry[]): void {
+    const { name, network } = this.#in;
+    const [evidence, prefetched] = [this.#evidence, this.#prefetched];
+    exploreBeacon({ name, network, evidence, inquiry: this, seat, entries, prefetched });
+  }
+
+  /**
+   * V5: beacon entries that are not above the last REGISTER or RECOVER of a live and sealed tenure need not be asked
+   * again within a day.
+   */
   knowsBeacon(seat: Seat, frontier: Frontier): boolean {
-    if (this.#history.has(seat)) return true;
+    if (this.#beacon.covers(seat, frontier)) return true;
     const { beacon } = this.#in.stored;
     const checkedAtMs = beacon?.checkedAtMs.get(seat.label);
     if (!this.#beaconStands || checkedAtMs === undefined || frontier.ended) return false;
-    // Said of one REGISTER, it tells nothing about the beacon below a later one, which another may have come before.
-    if (frontier.register !== beacon?.register) return false;
+    // Said of one operation, it tells nothing about the beacon below a later one, which another may have come before.
+    if (frontier.beacon?.txid !== beacon?.register) return false;
     const ageMs = this.#in.clock.nowMs() - checkedAtMs;
     return ageMs >= 0 && ageMs < limits.beaconAbsenceMaxAgeMs;
   }
@@ -133,9 +196,9 @@ export class Inquiry {
     return this.#beaconStands;
   }
 
-  /** Whether the seat gave the beacon's history in this read. */
-  gaveHistory(seat: Seat): boolean {
-    return this.#history.has(seat);
+  /** Whether the seat gave, in this read, all of the beacon's history that could change the thread. */
+  gaveHistory(seat: Seat, frontier: Frontier): boolean {
+    return this.#beacon.covers(seat, frontier);
   }
 
   /** Whether the seat answered every absence on which the union rests (V5). */
@@ -196,16 +259,14 @@ export class Inquiry {
 
   /** The mined entries of the beacon that are not proven yet. Entries for other purposes are nothing, and no lie. */
   #beaconClaims(chain: HeaderChain): readonly Claimed[] {
-    const { name, network } = this.#in;
-    const reports = [...this.#history].flatMap(([seat, entries]) =>
+    const reports = this.#beacon.entries.flatMap(([seat, entries]) =>
       entries.flatMap(({ txid, height }) => {
         // C5: nothing below the checkpoint is an operation, and nothing there can be proven.
         if (height === null || height <= chain.baseHeight || !isPlace(seat, chain, height)) return [];
         return this.#evidence.isProven(txid) ? [] : [{ txid, height, seat }];
       }),
     );
-    const fits = (tx: Transaction): boolean =>
-      candidateRegister(tx, name, network) || candidateRecover(tx, name, network);
+    const fits = (tx: Transaction): boolean => this.#isCandidate(tx);
     return byTxid(reports).map((same) => ({ key: same[0]?.txid ?? "", reports: same, fits, mustFit: false }));
   }
 
@@ -236,13 +297,10 @@ export class Inquiry {
 
   /** Marks the sources that left out what another one proved at or below `height`. */
   judgeOmissions(chain: HeaderChain, height: number): void {
-    const { name, network } = this.#in;
     for (const { tx, height: minedAt } of this.#evidence.proven) {
       if (minedAt > height) continue;
-      if (candidateRegister(tx, name, network) || candidateRecover(tx, name, network)) {
-        for (const [seat, entries] of this.#history) {
-          if (!entries.some(({ txid }) => txid === tx.txid)) seat.withheld = true;
-        }
+      if (this.#isCandidate(tx)) {
+        for (const seat of this.#beacon.without(tx.txid, minedAt)) seat.withheld = true;
       }
       for (const { outpoint } of tx.inputs) {
         for (const [seat, spend] of this.#seals.get(keyOf(outpoint))?.bySeat ?? []) {
@@ -252,43 +310,15 @@ export class Inquiry {
     }
   }
 
+  #isCandidate(tx: Transaction): boolean {
+    const { name, network } = this.#in;
+    return candidateRegister(tx, name, network) || candidateRecover(tx, name, network);
+  }
+
   #sealAnswers(outpoint: Outpoint): SealAnswers {
     const key = keyOf(outpoint);
     const answers = this.#seals.get(key) ?? { outpoint, bySeat: new Map<Seat, Outspend>() };
     this.#seals.set(key, answers);
     return answers;
   }
-}
-
-/**
- * Whether what a source says of a height can be about the best chain: not above its tip, where nothing can be proven
- * yet, and not in a block in which the source is known to follow another branch. Two honest sources may differ in the
- * last blocks, and then neither lies.
- */
-function isPlace(seat: Seat, chain: HeaderChain, height: number): boolean {
-  if (height > chain.tipHeight) return false;
-  return height > seat.reach || seat.chain?.hashAt(height) === chain.hashAt(height);
-}
-
-function isMined(
-  seat: Seat,
-  spend: Outspend,
-  chain: HeaderChain,
-): spend is { readonly spent: true; readonly txid: string; readonly height: number } {
-  return spend.spent && spend.height !== null && isPlace(seat, chain, spend.height);
-}
-
-function spends(tx: Transaction, { txid, vout }: Outpoint): boolean {
-  return tx.inputs.some(({ outpoint }) => outpoint.txid === txid && outpoint.vout === vout);
-}
-
-/** Reports of one transaction together. */
-function byTxid(reports: readonly Report[]): readonly (readonly Report[])[] {
-  const groups = new Map<string, Report[]>();
-  for (const report of reports) {
-    const group = groups.get(report.txid);
-    if (group === undefined) groups.set(report.txid, [report]);
-    else group.push(report);
-  }
-  return [...groups.values()];
 }

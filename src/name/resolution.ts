@@ -19,6 +19,8 @@ export interface ResolveInput {
   readonly minSources: number;
   readonly minConfirmations: number;
   readonly requireAllSources: boolean;
+  /** txid, in display order, that is said to be of the name's REGISTER, or of a later RECOVER (V8). Nobody vouches. */
+  readonly hint?: string | undefined;
   readonly onEvent?: ((event: ProgressEvent) => void) | undefined;
 }
 
@@ -33,6 +35,16 @@ export interface AsOf {
   readonly tipAgeMs: number;
   /** Whether a configured source did not answer (V5). */
   readonly partial: boolean;
+  /**
+   * Whether this network's checkpoint is shipped without the work and the bits that follow it (section 9): any chain
+   * above it competes by the work above it alone. True on testnet4 and signet.
+   */
+  readonly weakStart: boolean;
+  /**
+   * Whether blocks of this network need a signature that is not in their headers (V1): nobody checked it, and proof of
+   * work alone stands for the chain. True on signet.
+   */
+  readonly signaturesUnchecked: boolean;
   readonly sources: readonly { readonly label: string; readonly verdict: SourceVerdict }[];
 }
 

@@ -1,5 +1,6 @@
 import { Evidence } from "../chain/evidence.js";
 import type { HeaderChain } from "../chain/header-chain.js";
+import { everySourceForeign } from "../chain/source-network.js";
 import { askTips, syncHeaders } from "../chain/sync-headers.js";
 import { createPanel, dissolve, firstAnswer, type Panel, type Seat, verdictOf, witnesses } from "../chain/union.js";
 import { attemptOf, HawserError } from "../errors.js";
@@ -23,7 +24,7 @@ export interface ResolveOutcome {
   readonly chain: HeaderChain;
   /** To be kept for the next read: what was proven once cannot be withheld again. */
   readonly stored: StoredName;
-  /** The error is CHAIN_UNAVAILABLE or CHAIN_UNSUPPORTED_OPERATION. */
+  /** The error is CHAIN_UNAVAILABLE, CHAIN_NETWORK_MISMATCH or CHAIN_UNSUPPORTED_OPERATION. */
   readonly result: Resolution | HawserError;
 }
 
@@ -68,6 +69,8 @@ class Resolver {
   readonly #inquiry: Inquiry;
   /** Whether something that was mined, and that the thread rests on, could not be had from anybody. */
   #unresolved = false;
+  /** Whether the beacon was asked beside the headers up to the hint alone. */
+  #isHinted = false;
 
   constructor(input: ResolveInput, panel: Panel) {
     this.#in = input;
@@ -97,6 +100,11 @@ class Resolver {
     this.#evidence.restore(chain, stored);
     this.#inquiry.noteRestored();
     this.#event("name", `Following the operations of ${this.#in.name}`);
+    // V8: before a source is asked for more of the beacon than the thread turns out to need.
+    if (this.#isHinted) {
+      await this.#inquiry.proveHints(chain);
+      await this.#prove(chain);
+    }
     await this.#followThread(chain);
     const state = await this.#withOwnerKey(chain, runThread(this.#thread(), height));
     return this.#conclude(chain, height, state);
@@ -113,7 +121,9 @@ class Resolver {
 
   /** For any other name the beacon is asked beside the headers, by sources that have named their tips. */
   async #exploreBeacon(): Promise<void> {
-    await this.#inquiry.askBeacon(this.#panel.seats, null);
+    const { hint } = this.#in;
+    this.#isHinted = hint !== undefined && (await this.#inquiry.askBeaconUpTo(hint));
+    if (!this.#isHinted) await this.#inquiry.askBeacon(this.#panel.seats, null);
     this.#inquiry.explore();
   }
 
@@ -127,13 +137,26 @@ class Resolver {
     const seats = this.#panel.seats.filter((seat) => seat.chain !== null);
     // V8: every round proves at least one transaction, so their cap is a cap on rounds too.
     for (let round = 0; round < limits.sourceMaxTransactions; round++) {
-      const frontier = findFrontier(this.#thread(), chain.tipHeight);
+      const frontier = await this.#frontier(chain, seats);
       await Promise.all([this.#inquiry.askSeals(seats, frontier.seals), this.#inquiry.askBeacon(seats, frontier)]);
       const before = this.#evidence.proven.length;
-      await this.#inquiry.prove(chain);
-      await this.#provePrevious(chain);
+      await this.#prove(chain);
       if (this.#evidence.proven.length === before) break;
     }
+  }
+
+  /** The frontier of what is proven, with hints where that leaves the beacon open (V8). */
+  async #frontier(chain: HeaderChain, seats: readonly Seat[]): Promise<Frontier> {
+    const frontier = findFrontier(this.#thread(), chain.tipHeight);
+    if (!this.#inquiry.wantsHints(seats, frontier)) return frontier;
+    await this.#inquiry.proveHints(chain);
+    await this.#provePrevious(chain);
+    return findFrontier(this.#thread(), chain.tipHeight);
+  }
+
+  async #prove(chain: HeaderChain): Promise<void> {
+    await this.#inquiry.prove(chain);
+    await this.#provePrevious(chain);
   }
 
   /**
@@ -177,7 +200,7 @@ class Resolver {
     this.#inquiry.judgeOmissions(chain, height);
     const complete = this.#panel.seats.filter((seat) => this.#isComplete(seat, chain, height, frontier));
     const atTip = runThread(this.#thread(), chain.tipHeight);
-    const stored = this.#toStore(complete, atTip);
+    const stored = this.#toStore(complete, frontier);
     const failure = this.#shortage(complete, chain, height) ?? unsupported(state);
     const result = failure ?? this.#resolution({ chain, height, state, atTip, stored, complete, unmined });
     return { chain, stored, result };
@@ -188,6 +211,8 @@ class Resolver {
     const { seats } = this.#panel;
     const needed = this.#in.requireAllSources ? seats.length : this.#in.minSources;
     if (complete.length >= needed) return null;
+    const foreign = everySourceForeign(this.#panel, this.#in.network);
+    if (foreign !== null) return foreign;
     const attempts = seats
       .filter((seat) => !complete.includes(seat))
       .map((seat) => {
@@ -217,6 +242,8 @@ class Resolver {
         tipHeight: chain.tipHeight,
         tipAgeMs: Math.max(0, clock.nowMs() - tipTimeMs),
         partial: complete.length < this.#panel.seats.length,
+        weakStart: network.checkpoint.weakStart,
+        signaturesUnchecked: network.rules === "signet",
         sources: this.#panel.seats.map((seat) => {
           return { label: seat.label, verdict: verdictOf(seat, chain, height, complete.includes(seat)) };
         }),
@@ -234,15 +261,16 @@ class Resolver {
     return this.#inquiry.answeredAll(seat, frontier, chain);
   }
 
-  #toStore(complete: readonly Seat[], atTip: ThreadState): StoredName {
-    const register = atTip.operations.find((operation) => operation.kind === "register")?.txid ?? null;
+  #toStore(complete: readonly Seat[], frontier: Frontier): StoredName {
+    const { beacon } = frontier;
     const evidence = this.#evidence.stored();
-    if (register === null) return { ...evidence, beacon: null };
+    if (beacon === null) return { ...evidence, beacon: null };
+    const register = beacon.txid;
     // A REGISTER that a reorganisation moved may have another before it now, of which nobody was asked.
     const old = this.#inquiry.beaconStands ? this.#in.stored.beacon : null;
     const checkedAtMs = new Map(old?.register === register ? old.checkedAtMs : []);
     for (const seat of complete) {
-      if (this.#inquiry.gaveHistory(seat)) checkedAtMs.set(seat.label, this.#in.clock.nowMs());
+      if (this.#inquiry.gaveHistory(seat, frontier)) checkedAtMs.set(seat.label, this.#in.clock.nowMs());
     }
     return { ...evidence, beacon: { register, checkedAtMs } };
   }

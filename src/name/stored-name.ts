@@ -6,7 +6,10 @@ import { HawserError } from "../errors.js";
 
 /** What a reader keeps of a name between reads. It is proven again whenever it is loaded: a cache is no authority. */
 export interface StoredName extends StoredEvidence {
-  /** txid of the REGISTER below which each source, by label, said at that time that the beacon has nothing else (V5). */
+  /**
+   * txid of the REGISTER, or of the RECOVER after it, below which each source, by label, said at that time that the
+   * beacon has nothing else (V5).
+   */
   readonly beacon: { readonly register: string; readonly checkedAtMs: ReadonlyMap<string, number> } | null;
 }
 

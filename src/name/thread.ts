@@ -2,7 +2,7 @@ import type { ProvenTransaction } from "../chain/merkle.js";
 import type { Network } from "../chain/network.js";
 import type { Transaction } from "../chain/transaction.js";
 import type { Verified } from "../crypto/verified.js";
-import type { Outpoint } from "../ports.js";
+import type { HistoryMark, Outpoint } from "../ports.js";
 import { ChainOrder } from "./chain-order.js";
 import { freeFromHeight, type NameStatus, statusAt } from "./clock.js";
 import type { Name } from "./name.js";
@@ -71,8 +71,12 @@ export interface Frontier {
   readonly seal: FrontierSeal | null;
   /** Whether no seal is open, or its tenure is over at the tip: what can still come is in the beacon. */
   readonly ended: boolean;
-  /** txid of the REGISTER of the last tenure, display order; null when there is no tenure. */
-  readonly register: string | null;
+  /**
+   * The last operation of the last tenure that is found through the beacon, its REGISTER or a later RECOVER; null when
+   * there is no tenure. Nothing above it in the beacon can change the thread unless that has `ended`: a tenure that is
+   * held and sealed keeps every REGISTER and RECOVER from counting (C5, C8). What is not above it can.
+   */
+  readonly beacon: HistoryMark | null;
 }
 
 /**
@@ -131,8 +135,15 @@ export function findFrontier(input: ThreadInput, tipHeight: number): Frontier {
     seals,
     seal: lastIsOpen ? (seals.at(-1) ?? null) : null,
     ended: !lastIsOpen || tipHeight >= freeFromHeight(input.network, last.clock),
-    register: last?.operations.find(({ kind }) => kind === "register")?.txid ?? null,
+    beacon: lastBeaconOperation(last?.operations ?? []),
   };
+}
+
+/** The last of the operations that a beacon's history holds, or null. */
+export function lastBeaconOperation(operations: readonly Operation[]): HistoryMark | null {
+  const inBeacon = operations.filter(({ kind }) => kind === "register" || kind === "recover");
+  const last = inBeacon.at(-1);
+  return last === undefined ? null : { txid: last.txid, height: last.height };
 }
 
 /** Every tenure up to `height`, the first first. */

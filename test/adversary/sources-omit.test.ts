@@ -195,7 +195,7 @@ describe("V4: the reader's own stored operations are one more source", () => {
 });
 
 describe("C7: an operation under another owner", () => {
-  it("C7: is found by sources that look an output up by its script", async () => {
+  it("C7, V5: is found by sources that look an output up by its script", async () => {
     const world = new World();
     const { register } = world.register(3);
     const transfer = world.transfer(5, register, bob);

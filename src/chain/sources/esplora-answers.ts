@@ -4,17 +4,27 @@ import { hash256 } from "../../crypto/hash.js";
 import { HawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
 
-/** The shapes of Esplora's answers: github.com/Blockstream/esplora, API.md. Members that are not used are ignored. */
+/**
+ * The shapes of Esplora's answers: github.com/Blockstream/esplora, API.md. Members that are not used are ignored. The
+ * values in them have guards of their own: each kind of value that zod checks itself adds to what every reader loads.
+ */
 
-const hash = z.string().check(z.regex(/^[0-9a-f]{64}$/));
-const uint32 = z.int().check(z.gte(0), z.lte(0xffff_ffff));
-const height = z.int().check(z.gte(0), z.lte(0x7fff_ffff));
+const HASH = /^[0-9a-f]{64}$/;
+
+const integer = (min: number, max: number): z.ZodMiniCustom<number> =>
+  z.custom<number>((value: unknown) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max);
+const list = <Item extends z.ZodMiniType>(item: Item, max: number): z.ZodMiniArray<Item> =>
+  z.array(item).check(z.refine(({ length }) => length <= max));
+
+const hash = z.custom<string>((value: unknown) => typeof value === "string" && HASH.test(value));
+const uint32 = integer(0, 0xffff_ffff);
+const height = integer(0, 0x7fff_ffff);
 const status = z.object({ confirmed: z.boolean(), block_height: z.optional(z.nullable(height)) });
 
 const block = z.object({
   id: hash,
   height,
-  version: z.int().check(z.gte(-0x8000_0000), z.lte(0xffff_ffff)),
+  version: integer(-0x8000_0000, 0xffff_ffff),
   timestamp: uint32,
   merkle_root: hash,
   previousblockhash: z.optional(z.nullable(hash)),
@@ -23,13 +33,13 @@ const block = z.object({
 });
 
 /** `GET /blocks` and `/blocks/:height`. */
-export const blocksAnswer = z.array(block).check(z.minLength(1), z.maxLength(100));
+export const blocksAnswer = list(block, 100);
 /** `GET /scripthash/:hash/txs` and its pages. */
 export const historyAnswer = z.array(z.object({ txid: hash, status }));
 /** `GET /tx/:txid/merkle-proof`; hashes in display order. */
 export const merkleProofAnswer = z.object({
   block_height: height,
-  merkle: z.array(hash).check(z.maxLength(limits.merkleMaxLevels)),
+  merkle: list(hash, limits.merkleMaxLevels),
   pos: uint32,
 });
 /** `GET /tx/:txid/outspend/:vout`. */
@@ -39,9 +49,14 @@ export const outspendAnswer = z.object({
   status: z.optional(z.nullable(status)),
 });
 /** `GET /scripthash/:hash/utxo`. */
-export const unspentAnswer = z.array(z.object({ txid: hash, vout: uint32, value: z.int().check(z.gte(0)), status }));
+export const unspentAnswer = z.array(
+  z.object({ txid: hash, vout: uint32, value: integer(0, Number.MAX_SAFE_INTEGER), status }),
+);
 /** `GET /fee-estimates`: sat/vB by target in blocks. */
-export const feesAnswer = z.record(z.string(), z.number());
+export const feesAnswer = z.custom<Readonly<Record<string, number>>>(
+  (value: unknown) =>
+    value instanceof Object && !Array.isArray(value) && Object.values(value).every((rate) => Number.isFinite(rate)),
+);
 
 /** A block of {@link blocksAnswer}. */
 export type Block = z.infer<typeof block>;
@@ -67,7 +82,7 @@ export function parseText(bytes: Uint8Array, url: string): string {
 /** The answer's bytes as a hash in display order. @throws NETWORK_ANSWER_INVALID */
 export function parseHash(bytes: Uint8Array, url: string): string {
   const text = parseText(bytes, url);
-  if (!/^[0-9a-f]{64}$/.test(text)) throw invalidAnswer(url, "not a hash");
+  if (!HASH.test(text)) throw invalidAnswer(url, "not a hash");
   return text;
 }
 

@@ -1,8 +1,16 @@
-import { HawserError } from "../../errors.js";
+import { HawserError, isHawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { CallOptions, HistoryEntry } from "../../ports.js";
+import type { CallOptions, HistoryEntry, HistoryMark } from "../../ports.js";
 import { confirmedHeight, historyAnswer, invalidAnswer, parseAnswer } from "./esplora-answers.js";
 import type { EsploraHttp } from "./esplora-http.js";
+
+/** Which part of which script's history is asked for. */
+export interface HistoryBefore {
+  readonly script: Uint8Array;
+  /** `scripthash/<hash of the script>`. */
+  readonly path: string;
+  readonly before: HistoryMark;
+}
 
 /**
  * All transactions of a script. Servers list the mempool and the newest confirmed ones first, then pages of older ones.
@@ -12,32 +20,108 @@ import type { EsploraHttp } from "./esplora-http.js";
  */
 export async function fetchHistory(
   http: EsploraHttp,
-  scriptPath: string,
+  path: string,
   options: CallOptions,
 ): Promise<readonly HistoryEntry[]> {
-  const found = new Map<string, HistoryEntry>();
-  let bytesLeft: number = limits.sourceMaxBytes;
-  for (let path = `${scriptPath}/txs`; ; ) {
-    const url = http.urlOf(path);
-    const bytes = await http.get(path, { ...options, maxBytes: Math.min(bytesLeft, limits.sourceAnswerMaxBytes) });
-    bytesLeft -= bytes.length;
-    const before = found.size;
-    let oldest: string | null = null;
-    for (const { txid, status } of parseAnswer(historyAnswer, bytes, url)) {
-      const height = confirmedHeight(status, url);
-      if (height !== null) oldest = txid;
+  const pages = new Pages(http, path, options);
+  await pages.readToEnd(await pages.read(`${path}/txs`));
+  return pages.entries;
+}
+
+/**
+ * The transactions of a script up to and with the block of one of them (V8). Where that one is among the newest the
+ * history is short, and all of it is read. Else the pages go on from it at once, and the rest of its block is taken from
+ * the block itself: servers sort the transactions of a block by txid, so that those which come before it in the block
+ * may be listed above it (C6).
+ *
+ * @throws NETWORK_TIME_LIMIT as {@link fetchHistory}
+ */
+export async function fetchHistoryBefore(
+  http: EsploraHttp,
+  asked: HistoryBefore,
+  options: CallOptions,
+): Promise<readonly HistoryEntry[]> {
+  const { script, path, before } = asked;
+  const newest = new Pages(http, path, options);
+  const oldest = await newest.read(`${path}/txs`).catch((error: unknown) => {
+    // A server may refuse the newest of a history that is long, and still go on from a place in it.
+    if (isHawserError(error, "NETWORK_STATUS")) return null;
+    throw error;
+  });
+  if (newest.isMined(before.txid)) {
+    await newest.readToEnd(oldest);
+    return newest.entries;
+  }
+  const pages = new Pages(http, path, options);
+  // Few readers ever need this code.
+  const block = import("./esplora-block.js").then(({ fetchBlockEntries }) => {
+    return fetchBlockEntries(http, script, before, options);
+  });
+  const [inBlock] = await Promise.all([block, pages.readToEnd(before.txid)]);
+  pages.add(inBlock);
+  return pages.entries;
+}
+
+/** Pages of one history, under its caps. */
+class Pages {
+  readonly #http: EsploraHttp;
+  readonly #path: string;
+  readonly #options: CallOptions;
+  readonly #found = new Map<string, HistoryEntry>();
+  #bytesLeft: number = limits.sourceMaxBytes;
+
+  constructor(http: EsploraHttp, path: string, options: CallOptions) {
+    this.#http = http;
+    this.#path = path;
+    this.#options = options;
+  }
+
+  get entries(): readonly HistoryEntry[] {
+    return [...this.#found.values()];
+  }
+
+  /** Whether a transaction was listed as one in a block. */
+  isMined(txid: string): boolean {
+    return typeof this.#found.get(txid)?.height === "number";
+  }
+
+  /** Reads the page at `path`; gives the last mined transaction on it, or null if there is none. */
+  async read(path: string): Promise<string | null> {
+    const url = this.#http.urlOf(path);
+    const maxBytes = Math.min(this.#bytesLeft, limits.sourceAnswerMaxBytes);
+    const bytes = await this.#http.get(path, { ...this.#options, maxBytes });
+    this.#bytesLeft -= bytes.length;
+    const page = parseAnswer(historyAnswer, bytes, url).map(({ txid, status }) => {
+      return { txid, height: confirmedHeight(status, url) };
+    });
+    this.add(page);
+    return page.filter(({ height }) => height !== null).at(-1)?.txid ?? null;
+  }
+
+  /** Reads the pages of what is older than `last`. */
+  async readToEnd(last: string | null): Promise<void> {
+    for (let oldest = last; oldest !== null; ) {
+      const before = this.#found.size;
+      const path = `${this.#path}/txs/chain/${oldest}`;
+      oldest = await this.read(path);
+      // A server that repeats itself would keep the reader paging.
+      if (oldest !== null && this.#found.size === before) {
+        throw invalidAnswer(this.#http.urlOf(path), "a page without anything new");
+      }
+    }
+  }
+
+  /** @throws NETWORK_TIME_LIMIT */
+  add(entries: readonly HistoryEntry[]): void {
+    for (const { txid, height } of entries) {
       // Listed in the mempool by one page and confirmed by the next, when a block came in between.
-      if (height !== null || !found.has(txid)) found.set(txid, { txid, height });
+      if (height !== null || !this.#found.has(txid)) this.#found.set(txid, { txid, height });
     }
-    if (found.size > limits.historyMaxEntries) {
-      throw new HawserError("NETWORK_TIME_LIMIT", `The history at ${url} is too long to be read completely.`, {
-        limit: "history entries",
-        max: limits.historyMaxEntries,
-      });
-    }
-    if (oldest === null) return [...found.values()];
-    // A server that repeats itself would keep the reader paging.
-    if (found.size === before) throw invalidAnswer(url, "a page without anything new");
-    path = `${scriptPath}/txs/chain/${oldest}`;
+    if (this.#found.size <= limits.historyMaxEntries) return;
+    const url = this.#http.urlOf(this.#path);
+    throw new HawserError("NETWORK_TIME_LIMIT", `The history at ${url} is too long to be read completely.`, {
+      limit: "history entries",
+      max: limits.historyMaxEntries,
+    });
   }
 }

@@ -8,6 +8,7 @@ import type {
   CallOptions,
   ChainSource,
   HistoryEntry,
+  HistoryOptions,
   InclusionClaim,
   Outpoint,
   Outspend,
@@ -29,7 +30,7 @@ import {
   unspentAnswer,
 } from "./esplora-answers.js";
 import { fetchHeaders, fetchTip } from "./esplora-headers.js";
-import { fetchHistory } from "./esplora-history.js";
+import { fetchHistory, fetchHistoryBefore } from "./esplora-history.js";
 import { EsploraHttp } from "./esplora-http.js";
 
 /** Options of {@link esplora}. */
@@ -44,7 +45,8 @@ export interface EsploraOptions {
  * A chain source that speaks Esplora's HTTP interface (Blockstream/electrs and its forks), in Node and browsers.
  *
  * The mempool part of a history holds at most the 50 transactions that such servers list; the confirmed part is
- * complete or the call fails. Redirects are followed within the origin of the base URL only.
+ * complete or the call fails. A history `before` a transaction that is not among the newest costs the raw block of that
+ * transaction, up to 4 MB, since such servers do not list a block in its order. Redirects are followed within the origin of the base URL only.
  *
  * All methods throw `NETWORK_UNREACHABLE`, `NETWORK_STATUS`, `NETWORK_TOO_LARGE`, `NETWORK_ANSWER_INVALID` and
  * `NETWORK_ABORTED`; `history` also `NETWORK_TIME_LIMIT` above 2,000 entries, and `broadcast` `CHAIN_BROADCAST_REFUSED`.
@@ -75,8 +77,13 @@ class EsploraSource implements ChainSource {
     return fetchHeaders(this.#http, start, count, options);
   }
 
-  async history(script: Uint8Array, options: CallOptions = {}): Promise<readonly HistoryEntry[]> {
-    return fetchHistory(this.#http, scriptPath(script), options);
+  async history(script: Uint8Array, options: HistoryOptions = {}): Promise<readonly HistoryEntry[]> {
+    const { before } = options;
+    const path = scriptPath(script);
+    if (before === undefined) return fetchHistory(this.#http, path, options);
+    checkedTxid(before.txid);
+    assertInteger("before.height", before.height);
+    return fetchHistoryBefore(this.#http, { script, path, before }, options);
   }
 
   async transaction(txid: string, options: CallOptions = {}): Promise<Uint8Array | null> {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Evidence, type Report } from "../../../src/chain/evidence.js";
 import type { Transaction } from "../../../src/chain/transaction.js";
 import { dismiss, type Panel, type Seat } from "../../../src/chain/union.js";
+import { limits } from "../../../src/limits.js";
 import type { ChainSource } from "../../../src/ports.js";
 import { anyOutpoint, buildTransaction, p2pkh, profile, World } from "../name/builder.js";
 import { MinedChain, never, sourceOf, type Twist, unreachable } from "../name/chain-world.js";
@@ -204,6 +205,43 @@ describe("C11: fetching a witness again", () => {
     const { evidence, seats } = evidenceOf(sourceOf("a", own));
     expect(await evidence.refetch(header, signed.txid, seats[0])).toBe(false);
     expect(evidence.proven).toEqual([]);
+  });
+});
+
+describe("V8: what a source sends counts against it", () => {
+  it("V8: the branch of a proof", async () => {
+    const { evidence, seats } = evidenceOf(sourceOf("a", mined, without("inclusion")), sourceOf("b", mined));
+    const [first, second = first] = seats;
+    second.bytes = limits.sourceMaxBytes - 32;
+    const report = (seat: Seat): Report => ({ txid: update.txid, height: 5, seat });
+    // One hash leads to the root of a block of two; the bytes themselves come from the other source.
+    expect(await evidence.prove(chain, update.txid, [report(first), report(second)])).toBe(true);
+    expect(second).toMatchObject({ gone: false, bytes: limits.sourceMaxBytes, transactions: 0 });
+
+    const { evidence: again, seats: seatsAgain } = evidenceOf(
+      sourceOf("a", mined, without("inclusion")),
+      sourceOf("b", mined),
+    );
+    const [one, other = one] = seatsAgain;
+    other.bytes = limits.sourceMaxBytes - 31;
+    expect(await again.prove(chain, update.txid, [report(one), report(other)])).toBe(false);
+    expect(other).toMatchObject({ gone: true, lies: 0, failure: { code: "NETWORK_ANSWER_INVALID" } });
+  });
+
+  it("V8: bytes that are fetched again for their witness", async () => {
+    const signed = new World();
+    const { register: own } = signed.register(3, { witness: [profile(8), profile(9)] });
+    const input = own.inputs[0]?.outpoint ?? anyOutpoint();
+    const bare = buildTransaction({ inputs: [input], outputs: own.outputs });
+    const block = MinedChain.of(signed, 4);
+    const first: Twist = () => ({ transaction: () => Promise.resolve(bare.raw) });
+    const { evidence, seats } = evidenceOf(sourceOf("a", block, first), sourceOf("b", block));
+    const [one, other = one] = seats;
+    await evidence.prove(block.headerChain(), own.txid, [{ txid: own.txid, height: 3, seat: one }]);
+    other.bytes = limits.sourceMaxBytes;
+    expect(await evidence.refetch(block.headerChain(), own.txid, other)).toBe(false);
+    expect(other).toMatchObject({ gone: true, transactions: 1 });
+    expect(evidence.proven[0]?.tx.raw).toEqual(bare.raw);
   });
 });
 

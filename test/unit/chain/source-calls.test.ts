@@ -144,7 +144,7 @@ function answering(method: keyof ChainSource, answer: () => unknown): ChainSourc
 }
 
 describe.each(calls)("V5: what $method may answer", ({ method, ask, good, bad }) => {
-  it("V5: the documented shape is taken as it is", async () => {
+  it(`V5: ${method}: the documented shape is taken as it is`, async () => {
     for (const value of good) {
       const { panel, seats } = panelOf([answering(method, () => Promise.resolve(value))]);
       expect(await ask(panel, seats[0])).toEqual(value);
@@ -152,7 +152,7 @@ describe.each(calls)("V5: what $method may answer", ({ method, ask, good, bad })
     }
   });
 
-  it("V5: any other shape is no answer", async () => {
+  it(`V5: ${method}: any other shape is no answer`, async () => {
     for (const value of bad) {
       const { panel, seats } = panelOf([answering(method, () => Promise.resolve(value))]);
       expect((await ask(panel, seats[0])) ?? null, JSON.stringify(value, hexOf)).toBeNull();
@@ -161,7 +161,7 @@ describe.each(calls)("V5: what $method may answer", ({ method, ask, good, bad })
     }
   });
 
-  it("V5: nor is what is thrown, at once or later, or an object that breaks when it is read", async () => {
+  it(`V5: ${method}: nor is what is thrown, at once or later, or an object that breaks when it is read`, async () => {
     const breaking = {
       get [method === "headers" || method === "coinbaseTxid" ? "length" : "height"](): never {
         throw new Error("read me not");
@@ -188,6 +188,54 @@ describe.each(calls)("V5: what $method may answer", ({ method, ask, good, bad })
 const hexOf = (_: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}n` : value);
 
 describe("what is taken from an answer", () => {
+  it("V8: a source is told the place up to which a history is asked, and nothing where it is asked whole", async () => {
+    const asked: unknown[] = [];
+    const source = partialSource("a", {
+      history: (_, options) => {
+        asked.push(Object.keys(options ?? {}), options?.before);
+        return Promise.resolve([]);
+      },
+    });
+    const { panel, seats } = panelOf([source]);
+    const before = { txid: TXID, height: 7 };
+    await askHistory(panel, seats[0], script, before);
+    await askHistory(panel, seats[0], script);
+    expect(asked).toEqual([["signal", "before"], before, ["signal"], undefined]);
+  });
+
+  it("V8: no more headers beside a tip than one call may bring", async () => {
+    const tipWith = (headers: number): (() => unknown) => {
+      const recentHeaders = new Uint8Array(80 * headers);
+      return () => Promise.resolve({ height: 7, hash: TXID, recentHeaders });
+    };
+    const { panel, seats } = panelOf([answering("tip", tipWith(limits.headersPerCall))]);
+    expect(await askTip(panel, seats[0])).toMatchObject({ height: 7 });
+    const { panel: other, seats: otherSeats } = panelOf([answering("tip", tipWith(limits.headersPerCall + 1))]);
+    expect(await askTip(other, otherSeats[0])).toBeNull();
+  });
+
+  it("V2: no branch of more than 30 levels", async () => {
+    const claimWith = (levels: number): (() => unknown) => {
+      const branch = Array.from({ length: levels }, () => new Uint8Array(32));
+      return () => Promise.resolve({ height: 7, position: 1, branch });
+    };
+    const { panel, seats } = panelOf([answering("inclusion", claimWith(30))]);
+    expect(await askInclusion(panel, seats[0], TXID, 7)).toMatchObject({ value: { height: 7 } });
+    const { panel: other, seats: otherSeats } = panelOf([answering("inclusion", claimWith(31))]);
+    expect(await askInclusion(other, otherSeats[0], TXID, 7)).toBeNull();
+  });
+
+  it("V8: no history that is too long to be looked at", async () => {
+    const entries = (count: number): (() => unknown) => {
+      const list = Array.from({ length: count }, () => entry);
+      return () => Promise.resolve(list);
+    };
+    const { panel, seats } = panelOf([answering("history", entries(limits.historyMaxEntries))]);
+    expect(await askHistory(panel, seats[0], script)).toHaveLength(limits.historyMaxEntries);
+    const { panel: other, seats: otherSeats } = panelOf([answering("history", entries(limits.historyMaxEntries + 1))]);
+    expect(await askHistory(other, otherSeats[0], script)).toBeNull();
+  });
+
   it("V8: no more headers than were asked for", async () => {
     const { panel, seats } = panelOf([answering("headers", () => Promise.resolve(new Uint8Array(161)))]);
     expect(await askHeaders(panel, seats[0], 1, 2)).toHaveLength(160);

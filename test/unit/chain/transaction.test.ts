@@ -95,7 +95,7 @@ describe("transactions", () => {
     expect(() => parseTransaction(new Uint8Array(limits.transactionMaxBytes + 1))).toThrow(refusal(/at most 4000000/));
   });
 
-  test("a coinbase has one input, which spends the null outpoint", () => {
+  test("V2: a coinbase has one input, which spends the null outpoint", () => {
     expect(isCoinbase(coinbase(1))).toBe(true);
     expect(isCoinbase(payment(1))).toBe(false);
     const nullOutpoint = `${"00".repeat(32)}ffffffff00ffffffff`;

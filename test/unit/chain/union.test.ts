@@ -59,6 +59,7 @@ describe("V5: one call to one source", () => {
     await clock.advance(limits.sourceTimeoutMs - 1);
     expect(state.done).toBe(false);
     await clock.advance(1);
+    expect(state.done).toBe(true);
     expect(await asking).toBeNull();
     expect(seats[0]).toMatchObject({ failure: { code: "NETWORK_TIMEOUT" }, gone: true });
     let called = false;
@@ -320,6 +321,9 @@ describe("V4: what a source was worth", () => {
   const chain = MinedChain.of(world, 6);
   const best = chain.headerChain();
   const other = MinedChain.of(world, 6, { onto: { chain, upTo: 4 }, version: 5 }).headerChain();
+  const found = [{ source: "a", network: "signet", genesisHash: "" }];
+  const mismatch = new HawserError("CHAIN_NETWORK_MISMATCH", "another", { expected: "mainnet", found });
+  const syncing = new HawserError("CHAIN_SOURCE_BEHIND", "behind", { source: "a", tipHeight: 1, checkpointHeight: 9 });
   const seatOn = (changes: Partial<Seat>): Seat => {
     const { seats } = panelOf(three);
     return { ...seats[0], chain: best, reach: 6, ...changes };
@@ -336,17 +340,20 @@ describe("V4: what a source was worth", () => {
   });
 
   it.each([
-    ["agreed", {}, true],
-    ["unreachable", {}, false],
-    ["unreachable", { chain: null, lies: 1, withheld: true }, true],
-    ["other-chain", { chain: other, lies: 1, withheld: true }, true],
-    ["other-chain", { chain: other, reach: 5 }, true],
-    ["behind", { chain: other, reach: 4 }, true],
-    ["behind", { reach: 5, lies: 1, withheld: true }, true],
-    ["lied", { lies: 1, withheld: true }, true],
-    ["withheld", { withheld: true }, true],
-    ["withheld", { withheld: true }, false],
-  ] as const)("V4: %s: %o, complete %s", (verdict, changes, complete) => {
+    ["that answered everything", "agreed", {}, true],
+    ["that left an answer out", "unreachable", {}, false],
+    ["without a chain", "unreachable", { chain: null, lies: 1, withheld: true }, true],
+    ["without a chain, whose failure is known", "unreachable", { chain: null, failure: unreachable("a") }, false],
+    ["of another network", "other-network", { chain: null, failure: mismatch }, false],
+    ["that has not reached the checkpoint", "behind", { chain: null, failure: syncing }, false],
+    ["with another block at the height", "other-chain", { chain: other, lies: 1, withheld: true }, true],
+    ["with another block below the height", "other-chain", { chain: other, reach: 5 }, true],
+    ["that ends before the chains part", "behind", { chain: other, reach: 4 }, true],
+    ["that ends before the height", "behind", { reach: 5, lies: 1, withheld: true }, true],
+    ["that lied and left something out", "lied", { lies: 1, withheld: true }, true],
+    ["that left out what another proved", "withheld", { withheld: true }, true],
+    ["that left out more than one thing", "withheld", { withheld: true }, false],
+  ] as const)("V4: a source %s: %s", (_, verdict, changes, complete) => {
     expect(verdictOf(seatOn(changes), best, 6, complete)).toBe(verdict);
   });
 

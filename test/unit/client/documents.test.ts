@@ -85,17 +85,34 @@ describe("documents", () => {
     expect(urls.asked).toEqual([]);
   });
 
-  it("P3: a node above 256 KiB is not taken, the profile neither", async () => {
+  it("P3: a node above 256 KiB is not taken", async () => {
     const large = new Uint8Array(256 * 1024 + 1);
-    const core = coreOver([serves("a", large)]);
-    await expectCode("INDEX_UNAVAILABLE", loadNode(core, contentKey(large)));
+    await expectCode("INDEX_UNAVAILABLE", loadNode(coreOver([serves("a", large)]), contentKey(large)));
     const most = new Uint8Array(256 * 1024);
     expect(await loadNode(coreOver([serves("a", most)]), contentKey(most))).toEqual(most);
-    const load = inSession(core, (session) => loadProfile(core, session, "alice", decodeHex(contentKey(large))));
-    await expectCode("PROFILE_UNAVAILABLE", load);
   });
 
-  it("loadProfile says where the profile came from, and tells its listener", async () => {
+  it("P1: a profile above 256 KiB is not taken", async () => {
+    const large = new Uint8Array(256 * 1024 + 1);
+    const core = coreOver([serves("a", large)]);
+    const load = inSession(core, (session) => loadProfile(core, session, "alice", decodeHex(contentKey(large))));
+    const error = await expectCode("PROFILE_UNAVAILABLE", load);
+    expect(error.details.attempts.map(({ code }) => code)).toEqual(["NETWORK_TOO_LARGE"]);
+  });
+
+  it("P1: other bytes than the anchored hash says are not taken for the profile, from a provider or the cache", async () => {
+    const other = encodeProfile(profileOf("alice"));
+    const lying = coreOver([serves("liar", other)]);
+    const load = (core: ReaderCore): Promise<unknown> =>
+      inSession(core, (session) => loadProfile(core, session, "alice", profileHash));
+    const error = await expectCode("PROFILE_UNAVAILABLE", load(lying));
+    expect(error.details.attempts).toMatchObject([{ label: "liar", code: "CONTENT_UNVERIFIED" }]);
+    await poison(lying, contentKey(profileBytes), other);
+    await expectCode("PROFILE_UNAVAILABLE", load(lying));
+    expect(await load(coreOver([serves("a", profileBytes)]))).toEqual({ value: profile, from: "network" });
+  });
+
+  it("P1: loadProfile says where the profile came from, and tells its listener", async () => {
     const core = coreOver([serves("a", profileBytes)]);
     const stages: string[] = [];
     const load = (): Promise<unknown> =>
@@ -118,7 +135,7 @@ describe("documents", () => {
     expect(await cachedProfile(core, "alice", profileHash)).toEqual(profile);
   });
 
-  it("cachedProfile asks nobody, and takes no other bytes than the hash says", async () => {
+  it("P3: cachedProfile asks nobody, and takes no other bytes than the hash says", async () => {
     const core = coreOver([serves("a", profileBytes)]);
     expect(await cachedProfile(core, "alice", profileHash)).toBeNull();
     await poison(core, contentKey(profileBytes), encodeProfile(profileOf("alice")));

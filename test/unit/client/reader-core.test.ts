@@ -4,8 +4,11 @@ import { HeaderChain } from "../../../src/chain/header-chain.js";
 import { networks } from "../../../src/chain/network.js";
 import { esplora } from "../../../src/chain/sources/esplora.js";
 import { coreOf } from "../../../src/client/reader.js";
-import type { ChainSource, Reader } from "../../../src/index.js";
-import { LATE_MS, mineRegtest } from "../chain/mining.js";
+import { type ChainSource, createReader, type Reader, type ReaderOptions } from "../../../src/index.js";
+import { GENESIS_TIME_SEC, LATE_MS, mineRegtest } from "../chain/mining.js";
+import { FakeClock } from "../fake-clock.js";
+import { World } from "../name/builder.js";
+import { MinedChain, sourceOf } from "../name/chain-world.js";
 import { ReaderWorld } from "./reader-world.js";
 
 describe("what reads share", () => {
@@ -111,5 +114,56 @@ describe("what reads share", () => {
     const found = await world.reader({ cache, sources: [sourceAt(0)] }).getProfile("bob");
     world.devnet.tamper({ source: 0, how: "honest" });
     expect(found).toMatchObject({ found: true, profile: { about: { newer: 1 } } });
+  });
+});
+
+describe("what a reader demands", () => {
+  const world = new World();
+  world.register(3);
+  const chain = MinedChain.of(world, 8);
+  const tipTimeMs = (GENESIS_TIME_SEC + 600 * 8) * 1000;
+  const sources = [sourceOf("a", chain), sourceOf("b", chain)];
+  const readerAt = (tipAgeMs: number, options: Partial<ReaderOptions> = {}): Reader =>
+    createReader({ network: "regtest", sources, clock: new FakeClock(tipTimeMs + tipAgeMs), ...options });
+  const refusal = (argument: string): object =>
+    expect.objectContaining({
+      code: "INPUT_INVALID",
+      details: expect.objectContaining({ argument }) as object,
+    }) as object;
+
+  it("V7: a tip older than the limit is CHAIN_STALE, whatever was found", async () => {
+    for (const name of ["alice", "nobody"]) {
+      await expect(readerAt(3_000_001, { maxTipAgeMs: 3_000_000 }).getName(name)).rejects.toMatchObject({
+        code: "CHAIN_STALE",
+        details: { tipAgeMs: 3_000_001, maxTipAgeMs: 3_000_000, tipHeight: 8 },
+      });
+    }
+  });
+
+  it("V7: a tip at the limit is read, and one of any age where there is no limit", async () => {
+    const limited = await readerAt(3_000_000, { maxTipAgeMs: 3_000_000 }).getName("alice");
+    expect(limited).toMatchObject({ found: true, asOf: { tipAgeMs: 3_000_000 } });
+    expect(await readerAt(10 ** 12).getName("alice")).toMatchObject({ found: true, asOf: { tipAgeMs: 10 ** 12 } });
+  });
+
+  it("V5: at least one source", () => {
+    expect(() => readerAt(0, { sources: [] })).toThrow(refusal("sources"));
+  });
+
+  it("V5: at least one answer, and no more than there are sources", () => {
+    expect(() => readerAt(0, { minSources: 0 })).toThrow(refusal("minSources"));
+    expect(() => readerAt(0, { minSources: 3 })).toThrow(refusal("minSources"));
+    expect(() => readerAt(0, { minSources: 2 })).not.toThrow();
+  });
+
+  it("V5: sources with labels of their own: one that is there twice could vouch for itself", () => {
+    expect(() => readerAt(0, { sources: [...sources, sourceOf("a", chain)] })).toThrow(refusal("sources"));
+  });
+
+  it("V6: at least one confirmation, that of the operation's own block", () => {
+    for (const minConfirmations of [0, -1]) {
+      expect(() => readerAt(0, { minConfirmations })).toThrow(refusal("minConfirmations"));
+    }
+    expect(() => readerAt(0, { minConfirmations: 1 })).not.toThrow();
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { memoryCache } from "../../../src/cache/memory.js";
+import { networks } from "../../../src/chain/network.js";
 import { esplora } from "../../../src/chain/sources/esplora.js";
 import { coreOf, type MutableReadOptions, type Reader } from "../../../src/client/reader.js";
 import { HawserError } from "../../../src/errors.js";
@@ -63,10 +64,12 @@ describe("reader options", () => {
       expect(error.details.argument).toBe(argument);
     });
 
-    it.each(["testnet4", "signet"] as const)(
-      "V1: %s, whose headers are not judged yet, is INPUT_INVALID",
-      async (network) => {
-        await expectCode("INPUT_INVALID", () => world.reader({ network }));
+    it.each(["mainnet", "testnet4", "signet", "regtest"] as const)(
+      "section 9: a reader of %s has that network's depth and tip age",
+      (network) => {
+        const { parts } = coreOf(world.reader({ network }));
+        const { minConfirmations, maxTipAgeMs } = networks[network];
+        expect(parts).toMatchObject({ network: networks[network], minConfirmations, maxTipAgeMs });
       },
     );
 

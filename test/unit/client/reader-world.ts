@@ -71,8 +71,11 @@ export class ReaderWorld implements AsyncDisposable {
   }
 
   /** Registers a name for {@link key}; a null profile hash is that of a name without profile. */
-  async register(name: string, profileHash: Uint8Array | null = null): Promise<TestName> {
-    const ownerScript = this.key.p2tr;
+  async register(
+    name: string,
+    profileHash: Uint8Array | null = null,
+    ownerScript: Uint8Array = this.key.p2tr,
+  ): Promise<TestName> {
     const parsed = parseName(name);
     const salt = sha256(utf8(name)).subarray(0, 8);
     const commitment = preorderCommitment({ network: networks.regtest, name: parsed, salt, ownerScript });

@@ -69,6 +69,8 @@ describe("reader", () => {
           tipHeight: height,
           tipAgeMs: expect.any(Number),
           partial: false,
+          weakStart: false,
+          signaturesUnchecked: false,
           sources: world.devnet.sourceUrls.map((url) => ({ label: new URL(url).host, verdict: "agreed" })),
         },
       });

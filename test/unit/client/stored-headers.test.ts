@@ -252,7 +252,7 @@ describe("StoredHeaders", () => {
       expect((await loaded()).tipHash).toBe(whole.tipHash);
     });
 
-    it("nothing behind it is read", async () => {
+    it("V1: nothing behind a damaged header is read", async () => {
       await save(whole);
       const damaged = (await cache.get(CHUNKS[0])) ?? new Uint8Array(0);
       damaged[10] = (damaged[10] ?? 0) ^ 1;
@@ -277,9 +277,13 @@ describe("StoredHeaders", () => {
     expect((await new StoredHeaders(cache, regtest, early).load()).tipHeight).toBe(10);
   });
 
-  it("keeps the headers of two networks apart", async () => {
+  it("V1: the headers of two networks are kept apart", async () => {
     await save(first(20));
-    const mainnet = await new StoredHeaders(cache, networks.mainnet, clock).load();
-    expect(mainnet.tipHeight).toBe(networks.mainnet.checkpoint.height);
+    for (const network of [networks.mainnet, networks.testnet4, networks.signet]) {
+      const keys = new Set<string>();
+      const seen: Cache = { ...cache, get: (key) => Promise.resolve(keys.add(key)).then(() => cache.get(key)) };
+      expect((await new StoredHeaders(seen, network, clock).load()).tipHeight).toBe(network.checkpoint.height);
+      expect([...keys]).toEqual([`headers/${network.id}/000000`]);
+    }
   });
 });

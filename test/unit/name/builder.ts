@@ -104,6 +104,8 @@ export interface Registering {
   readonly valueSats?: bigint;
   readonly written?: string;
   readonly beacon?: TransactionOutput | null;
+  /** Between the seal and the beacon, which then is not vout 2. */
+  readonly between?: readonly TransactionOutput[];
   readonly position?: number;
   readonly witness?: readonly Uint8Array[];
 }
@@ -167,7 +169,12 @@ export class World {
       height,
       {
         inputs: how.spends?.(preorder) ?? [{ ...outpoint(preorder), witness: how.witness ?? [] }],
-        outputs: [named, this.seal(how.paid ?? owner, how.valueSats), ...(beacon === null ? [] : [beacon])],
+        outputs: [
+          named,
+          this.seal(how.paid ?? owner, how.valueSats),
+          ...(how.between ?? []),
+          ...(beacon === null ? [] : [beacon]),
+        ],
       },
       how.position,
     );
@@ -208,6 +215,7 @@ export class World {
     const outputs = [
       payloadOutput({ kind: "recover", profileHash }),
       this.seal(how.paid ?? owner, how.valueSats),
+      ...(how.between ?? []),
       ...(beacon === null ? [] : [beacon]),
     ];
     return this.mine(height, { inputs: [spends, ...(how.also ?? [])], outputs }, how.position);
@@ -233,5 +241,7 @@ export interface Recovering {
   readonly paid?: Uint8Array;
   readonly valueSats?: bigint;
   readonly beacon?: TransactionOutput | null;
+  /** Between the seal and the beacon, which then is not vout 2. */
+  readonly between?: readonly TransactionOutput[];
   readonly position?: number;
 }

@@ -35,6 +35,8 @@ export interface Mining {
   /** Tells branches apart. */
   readonly version?: number;
   readonly mempool?: readonly Transaction[];
+  /** Time and bits of the blocks for which it gives any; others come 600 s apart with the easiest target. */
+  readonly header?: (height: number) => { readonly timeSec?: number; readonly bits?: number };
 }
 
 /** A chain of real headers and Merkle trees over the transactions of a {@link World}. */
@@ -55,7 +57,11 @@ export class MinedChain {
   }
 
   /** Mines what the world holds up to `tipHeight`, each transaction at its height. */
-  static of(world: World, tipHeight: number, { onto, version = 4, mempool = [] }: Mining = {}): MinedChain {
+  static of(
+    world: World,
+    tipHeight: number,
+    { onto, version = 4, mempool = [], header: chosen }: Mining = {},
+  ): MinedChain {
     const blocks = onto?.chain.blocks.slice(0, onto.upTo + 1) ?? [GENESIS];
     for (let height = blocks.length; height <= tipHeight; height++) {
       const own = world.transactions.filter((entry) => entry.height === height);
@@ -66,6 +72,7 @@ export class MinedChain {
         timeSec: GENESIS_TIME_SEC + 600 * height,
         merkleRoot: merkleRoot(txs.map(({ txid }) => txid)),
         version,
+        ...chosen?.(height),
       });
       blocks.push({ header, hash: parseHeader(header).hash, txs });
     }

@@ -4,14 +4,19 @@ import { alice, anyOutpoint, bob, carol, headed, outpoint, p2pkh, payloadOutput,
 
 describe("V5: what must be asked", () => {
   it("V5: nothing before a REGISTER", () => {
-    expect(new World().frontier(100)).toEqual({ seals: [], seal: null, ended: true, register: null });
+    expect(new World().frontier(100)).toEqual({ seals: [], seal: null, ended: true, beacon: null });
   });
 
   it("V5: the spend of the last seal", () => {
     const world = new World();
     const { register } = world.register(100);
     const seal = { outpoint: outpoint(register), script: alice };
-    expect(world.frontier(100)).toMatchObject({ seals: [seal], seal, ended: false, register: register.txid });
+    expect(world.frontier(100)).toMatchObject({
+      seals: [seal],
+      seal,
+      ended: false,
+      beacon: { txid: register.txid, height: 100 },
+    });
     const moved = world.transfer(110, register, bob);
     const next = { outpoint: outpoint(moved), script: bob };
     expect(world.frontier(110)).toMatchObject({ seals: [next], seal: next, ended: false });
@@ -61,7 +66,7 @@ describe("V5: what must be asked", () => {
     world.release(330, second.register);
     const third = world.register(335, { owner: carol });
     expect(world.frontier(340)).toMatchObject({
-      register: third.register.txid,
+      beacon: { txid: third.register.txid, height: 335 },
       seals: [
         { outpoint: outpoint(first.register), script: alice },
         { outpoint: outpoint(third.register), script: carol },

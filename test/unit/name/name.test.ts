@@ -41,12 +41,16 @@ describe("N1", () => {
     expect(() => parseName(name)).toThrow(expect.objectContaining({ code: "NAME_INVALID" }));
   });
 
-  it.each([undefined, null, 7, ["alice"], new String("alice"), new Uint8Array(3)])(
-    "N1: refuses a non-string",
-    (name) => {
-      expect(() => parseName(name)).toThrow(expect.objectContaining({ code: "NAME_INVALID" }));
-    },
-  );
+  it.each([
+    ["undefined", undefined],
+    ["null", null],
+    ["a number", 7],
+    ["an array", ["alice"]],
+    ["a String object", new String("alice")],
+    ["bytes", new Uint8Array(3)],
+  ])("N1: refuses %s, which is no string", (_what, name) => {
+    expect(() => parseName(name)).toThrow(expect.objectContaining({ code: "NAME_INVALID" }));
+  });
 
   it("N1: an error quotes no more than the start of a long string", () => {
     try {

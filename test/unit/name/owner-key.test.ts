@@ -54,6 +54,8 @@ describe("C11: by kind of owner", () => {
     ["prefix 04", compressed(points[2], 4)],
     ["65 bytes", concatBytes(Uint8Array.of(4), points[2], points[1])],
     ["32 bytes", points[2]],
+    // With a zero byte behind it, this would be a point.
+    ["32 bytes with prefix 02", compressed(new Uint8Array(31).fill(1))],
     ["34 bytes", concatBytes(compressed(points[2]), Uint8Array.of(0))],
   ])("C11: P2WPKH of %s: none", (_what, publicKey) => {
     const world = new World();

@@ -306,3 +306,31 @@ describe("V5: what a first read costs", () => {
     for (const source of sources) expect(counts(source)).toMatchObject({ tip: 1, history: 1, outspend: 2 });
   });
 });
+
+describe("V5: what is kept of a beacon's absence", () => {
+  it("V5: of the last REGISTER alone, by those that told it there", async () => {
+    const world = new World(shortNetwork);
+    world.register(3);
+    const chain = MinedChain.of(world, 13);
+    const after = await cold(world, chain);
+    const { register } = world.register(15, { owner: bob });
+    const longer = MinedChain.of(world, 17, { onto: { chain, upTo: 13 } });
+    const mute: Twist = () => ({ history: () => Promise.reject(new Error("no")) });
+    const sources = [sourceOf("a", longer), sourceOf("b", longer, mute)];
+    const { stored } = await readOutcome({ world, sources, after, minSources: 1 });
+    expect(stored.beacon?.register).toBe(register.txid);
+    expect([...(stored.beacon?.checkedAtMs.keys() ?? [])]).toEqual(["a"]);
+  });
+
+  it("V5: it does not become younger by a read that did not ask for it", async () => {
+    const { world, chain } = grown();
+    const after = await cold(world, chain);
+    const clock = new FakeClock(LATE_MS + DAY_MS / 2);
+    const sources = [sourceOf("a", chain), sourceOf("b", chain)];
+    const { stored } = await readOutcome({ world, sources, after, clock });
+    expect([...(stored.beacon?.checkedAtMs ?? [])]).toEqual([
+      ["a", LATE_MS],
+      ["b", LATE_MS],
+    ]);
+  });
+});

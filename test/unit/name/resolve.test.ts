@@ -95,6 +95,8 @@ describe("V7: asOf", () => {
       tipHeight: 8,
       tipAgeMs: 5_000,
       partial: false,
+      weakStart: false,
+      signaturesUnchecked: false,
       sources: [{ label: "a", verdict: "agreed" }],
     });
     expect(found.chain.tipHash).toBe(chain.hashAt(8));
@@ -331,5 +333,31 @@ describe("the end of a read", () => {
     expect(stateFromStored(input, 1)).toEqual(resolutionOf(outcome).state);
     expect(stateFromStored(input, 5)).toMatchObject({ height: 4, profileHash: profile(1) });
     expect(stateFromStored({ ...input, stored: nothingStored }, 1)).toBeNull();
+  });
+});
+
+describe("V7: who stood for an answer", () => {
+  it("V7: every source is named, with what its answer was worth", async () => {
+    const { world, chain } = updated();
+    const short = MinedChain.of(world, 7, { onto: { chain, upTo: 7 } });
+    const sources = [sourceOf("a", chain), sourceOf("b", chain, silent), sourceOf("c", short), sourceOf("d", chain)];
+    const found = await read({ world, sources });
+    expect(found.asOf.sources).toEqual([
+      { label: "a", verdict: "agreed" },
+      { label: "b", verdict: "unreachable" },
+      { label: "c", verdict: "behind" },
+      { label: "d", verdict: "agreed" },
+    ]);
+  });
+});
+
+describe("V6: what is stored", () => {
+  it("V6: is read at E like everything else", async () => {
+    const { world, chain } = updated();
+    const outcome = await readOutcome({ world, sources: [sourceOf("a", chain)] });
+    const { network, name } = world;
+    const input = { network, name, chain: outcome.chain, stored: outcome.stored, clock: new FakeClock(LATE_MS) };
+    expect(stateFromStored(input, 4)).toMatchObject({ height: 5, profileHash: profile(2) });
+    expect(stateFromStored(input, 5)).toMatchObject({ height: 4, profileHash: profile(1) });
   });
 });

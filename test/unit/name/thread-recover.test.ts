@@ -42,6 +42,7 @@ describe("C8: RECOVER", () => {
   const invalid: readonly (readonly [string, Recovering])[] = [
     ["vin 0 of another owner", { spends: { ...anyOutpoint() } }],
     ["no beacon", { beacon: null }],
+    ["a beacon below vout 2", { between: [{ valueSats: 5n, script: p2pkh }] }],
     ["the beacon of another name", { beacon: new World(undefined, "bob").beacon() }],
     ["a bond below BOND", { valueSats: 999n }],
     ["a seal of another owner", { paid: bob }],

@@ -109,6 +109,7 @@ describe("C5: an invalid REGISTER is nothing", () => {
     ["another name in the payload", { written: "alicf" }],
     ["a beacon of another name", { beacon: new World(regtest, "bob").beacon() }],
     ["no beacon", { beacon: null }],
+    ["a beacon below vout 2", { between: [{ valueSats: 5n, script: p2pkh }] }],
     ["a bond below BOND", { valueSats: 999n }],
     ["an owner script that is not segwit", { owner: p2pkh }],
     ["vout 1 to another than the PREORDER's", { paid: bob }],
@@ -154,6 +155,10 @@ describe("C5: an invalid REGISTER is nothing", () => {
     const other = new World();
     other.register(150, { preorderAt: 10, preorderInputs: [coinbase, anyOutpoint()] });
     expect(other.state(150).status).toBe("active");
+    // Nor with an outpoint that is null by half.
+    const third = new World();
+    third.register(150, { preorderAt: 10, preorderInputs: [{ ...coinbase, vout: 0 }] });
+    expect(third.state(150).status).toBe("active");
   });
 });
 

@@ -100,6 +100,8 @@ describe("C7: anything else unseals", () => {
     ["no payload", [{ valueSats: 900n, script: p2pkh }]],
     ["a foreign payload", [rawPayloadOutput(bytes([1, 2, 3, 4])), world.seal(alice)]],
     ["an UPDATE in vout 1", [world.seal(alice), update]],
+    ["a RELEASE in vout 1", [world.seal(alice), release]],
+    ["an UPDATE whose vout 2 is what vout 1 should be", [update, world.seal(p2pkh), world.seal(alice)]],
     ["an UPDATE with a value", [{ ...update, valueSats: 1n }, world.seal(alice)]],
     ["an UPDATE with a long body", [headed(1, 3, new Uint8Array(33)), world.seal(alice)]],
     ["an UPDATE with a short body", [headed(1, 3, new Uint8Array(31)), world.seal(alice)]],

@@ -1,10 +1,17 @@
 import { createHash } from "node:crypto";
+import { Transaction as BitcoinTransaction } from "bitcoinjs-lib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { concatBytes } from "../../../../src/bytes/bytes.js";
 import { decodeHex, encodeHex } from "../../../../src/bytes/hex.js";
+import { parseHeader } from "../../../../src/chain/header.js";
+import { merkleRoot } from "../../../../src/chain/merkle.js";
 import { esplora } from "../../../../src/chain/sources/esplora.js";
-import type { ChainSource } from "../../../../src/ports.js";
+import { parseTransaction, type Transaction } from "../../../../src/chain/transaction.js";
+import type { ChainSource, HistoryEntry } from "../../../../src/ports.js";
 import { expectCode } from "../../storage/expect-code.js";
 import { reply, serve, type TestServer } from "../../storage/serve.js";
+import { GENESIS_TIME_SEC, mineHeader } from "../mining.js";
+import { coinbase, payment } from "../transactions.js";
 
 const TXID = "aa".repeat(32);
 const OTHER = "bb".repeat(32);
@@ -145,6 +152,137 @@ describe("esplora", () => {
     });
   });
 
+  describe("history before a transaction", () => {
+    const first = `scripthash/${SCRIPT_HASH}/txs`;
+    const after = (txid: string): string => `${first}/chain/${txid}`;
+    const pays = (mark: number): Transaction => {
+      const tx = new BitcoinTransaction();
+      tx.addInput(new Uint8Array(32).fill(mark), mark);
+      tx.addOutput(SCRIPT, 330n);
+      return parseTransaction(tx.toBuffer());
+    };
+    const [mark, beside] = [pays(1), pays(2)];
+    const before = { txid: mark.txid, height: 50 };
+    const ask = (): Promise<readonly HistoryEntry[]> => source.history(SCRIPT, { before });
+    const newer = Array.from({ length: 25 }, (_, i) => entry(id(100 + i), 60));
+    const paths = (): string[] => server.seen.map(({ path }) => path.replace("/api/", ""));
+
+    /** The block at height 50, and the hash that the server gives for that height. */
+    const block = (txs: readonly Transaction[], headed = txs, hash?: string): void => {
+      const header = mineHeader({
+        previousHash: OTHER,
+        timeSec: GENESIS_TIME_SEC,
+        merkleRoot: merkleRoot(headed.map(({ txid }) => txid)),
+      });
+      const at = hash ?? parseHeader(header).hash;
+      get("block-height/50", at);
+      answers[`GET /api/block/${at}/raw`] = [
+        200,
+        concatBytes(header, Uint8Array.of(txs.length), ...txs.map(({ raw }) => raw)),
+      ];
+    };
+
+    it("V8: goes on from it at once, and takes the rest of its block from the block itself", async () => {
+      get(first, newer);
+      get(after(mark.txid), [entry(id(1), 49)]);
+      get(after(id(1)), []);
+      // Servers sort a block by txid, so what is earlier in the block may be listed before the mark.
+      block([coinbase(50), beside, mark, payment(7)]);
+      expect(await ask()).toEqual([
+        { txid: id(1), height: 49 },
+        { txid: beside.txid, height: 50 },
+        { txid: mark.txid, height: 50 },
+      ]);
+      expect(paths().filter((path) => path.startsWith("block"))).toHaveLength(2);
+    });
+
+    it("V8: reads all of a short history instead, without the block", async () => {
+      get(first, [entry(id(9), null), entry(id(8), 60), entry(mark.txid, 50), entry(id(1), 49)]);
+      get(after(id(1)), []);
+      expect((await ask()).map(({ txid }) => txid)).toEqual([id(9), id(8), mark.txid, id(1)]);
+      expect(paths()).toEqual([first, after(id(1))]);
+    });
+
+    it("V5: a mempool's word of it is no place", async () => {
+      get(first, [entry(mark.txid, null)]);
+      get(after(mark.txid), []);
+      await expectCode("NETWORK_STATUS", ask);
+    });
+
+    it("V8: goes on from it also where the newest entries are refused", async () => {
+      get(first, "Too many history entries", 400);
+      get(after(mark.txid), []);
+      block([coinbase(50), mark]);
+      expect(await ask()).toEqual([{ txid: mark.txid, height: 50 }]);
+      answers[`GET /api/${first}`] = [200, "nonsense"];
+      await expectCode("NETWORK_ANSWER_INVALID", ask);
+    });
+
+    it("V5: a server that has it not in that block lists nothing below it, and has not answered", async () => {
+      get(first, newer);
+      get(after(mark.txid), []);
+      block([coinbase(50), beside]);
+      await expectCode("NETWORK_ANSWER_INVALID", ask);
+      get("block-height/50", "Block not found", 404);
+      await expectCode("NETWORK_STATUS", ask);
+    });
+
+    it("V5: so has one where it does not pay the script", async () => {
+      get(first, newer);
+      const other = payment(3);
+      get(after(other.txid), []);
+      block([coinbase(50), other]);
+      const strange = { txid: other.txid, height: 50 };
+      await expectCode("NETWORK_ANSWER_INVALID", () => source.history(SCRIPT, { before: strange }));
+    });
+
+    it("V8: a block that is cut, or another one, is no answer", async () => {
+      get(first, newer);
+      get(after(mark.txid), []);
+      block([coinbase(50), mark], [coinbase(50), beside, mark]);
+      await expectCode("NETWORK_ANSWER_INVALID", ask);
+      block([coinbase(50), mark], undefined, OTHER);
+      await expectCode("NETWORK_ANSWER_INVALID", ask);
+      block([coinbase(50), mark]);
+      expect(await ask()).toHaveLength(1);
+    });
+
+    it("V5: a page or block that fails, or too many entries, are no answer", async () => {
+      get(first, newer);
+      get(after(mark.txid), "busy", 503);
+      block([coinbase(50), mark]);
+      await expectCode("NETWORK_STATUS", ask);
+      const older = (start: number): unknown[] => Array.from({ length: 1_000 }, (_, i) => entry(id(start + i), 40));
+      get(after(mark.txid), older(1_000));
+      get(after(id(1_999)), older(2_000));
+      get(after(id(2_999)), []);
+      // With the mark itself there is one too many.
+      await expectCode("NETWORK_TIME_LIMIT", ask);
+      get(after(id(1_999)), older(2_000).slice(1));
+      expect(await ask()).toHaveLength(2_000);
+    });
+
+    it("V8: a block may have 4,000,000 bytes and no more", async () => {
+      get(first, newer);
+      get(after(mark.txid), []);
+      get("block-height/50", OTHER);
+      answers[`GET /api/block/${OTHER}/raw`] = [200, new Uint8Array(4_000_000)];
+      await expectCode("NETWORK_ANSWER_INVALID", ask);
+      answers[`GET /api/block/${OTHER}/raw`] = [200, new Uint8Array(4_000_001)];
+      await expectCode("NETWORK_TOO_LARGE", ask);
+    });
+
+    it("refuses what is no place before asking", async () => {
+      for (const wrong of [
+        { ...before, txid: `../${"a".repeat(61)}` },
+        { ...before, height: -1 },
+      ]) {
+        await expectCode("INPUT_INVALID", () => source.history(SCRIPT, { before: wrong }));
+      }
+      expect(server.seen).toEqual([]);
+    });
+  });
+
   describe("transaction", () => {
     it("is the raw bytes, or null when the server does not know it", async () => {
       answers[`GET /api/tx/${TXID}/raw`] = [200, new Uint8Array([2, 0, 0, 0, 255])];
@@ -270,7 +408,7 @@ describe("esplora", () => {
     it("ignores what is no estimate, and fails when nothing is left", async () => {
       get("fee-estimates", { "1": 0, "2": -5, x: 7, "-3": 7, "4": 9 });
       expect(await source.feeRate(1)).toBe(9);
-      for (const body of [{}, { "1": 0 }, { "1": "5" }, { "1": null }, [], 5, '{"1":1e999}']) {
+      for (const body of [{}, { "1": 0 }, { "1": "5" }, { "1": null }, [], [0, 9], 5, '{"1":1e999}']) {
         get("fee-estimates", body);
         await expectCode("NETWORK_ANSWER_INVALID", () => source.feeRate(1));
       }

@@ -1,0 +1,45 @@
+import { decodeHex, isHex } from "../bytes/hex.js";
+import { getNetwork, type NetworkId } from "../chain/network.js";
+import { isOwnerScript } from "../chain/script.js";
+import type { ReadOptions } from "../client/reader.js";
+import { isHawserError } from "../errors.js";
+import type { Arguments } from "./command.js";
+import { usageError } from "./usage.js";
+
+/** What `--hint`, `--expect-tenure` and `--expect-owner` say, for commands that have them. @throws INPUT_INVALID */
+export async function readExpectations(
+  args: Arguments,
+  networkId: NetworkId,
+): Promise<Pick<ReadOptions, "hint" | "expect">> {
+  if (!args.declares("hint")) return {};
+  const [hint, tenure] = [readTxid(args, "hint"), readTxid(args, "expect-tenure")];
+  const owner = args.text("expect-owner");
+  const ownerScript = owner === undefined ? undefined : await readOwner(owner, networkId);
+  return { hint, expect: tenure === undefined && ownerScript === undefined ? undefined : { tenure, ownerScript } };
+}
+
+function readTxid(args: Arguments, flag: string): string | undefined {
+  const text = args.text(flag);
+  if (text === undefined) return undefined;
+  const got = JSON.stringify(text.slice(0, 80));
+  if (!isHex(text, 32)) throw usageError(`--${flag}`, "a txid of 64 lower-case hex digits", got);
+  return text;
+}
+
+/** The script in hex, as `name show` prints it, or the address of one. */
+async function readOwner(text: string, networkId: NetworkId): Promise<Uint8Array> {
+  if (isHex(text)) {
+    const script = decodeHex(text);
+    if (isOwnerScript(script)) return script;
+  }
+  const network = getNetwork(networkId);
+  // Reads need nothing else of the writer's code.
+  const { scriptOfAddress } = await import("../plan/address.js");
+  try {
+    return scriptOfAddress(text, network);
+  } catch (error) {
+    if (!isHawserError(error, "INPUT_INVALID")) throw error;
+    const expected = `a P2WPKH, P2WSH or P2TR script in hex, or an address of one (${network.bech32Prefix}1...)`;
+    throw usageError("--expect-owner", expected, JSON.stringify(text.slice(0, 80)));
+  }
+}
