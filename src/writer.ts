@@ -1,6 +1,8 @@
 import { assertInteger } from "./bytes/guards.js";
+import type { NetworkId } from "./chain/network.js";
 import { coreOf, type Reader } from "./client/reader.js";
 import { createWriterFrom, type Writer } from "./client/writer.js";
+import { HawserError } from "./errors.js";
 import type { Random, Signer, StorageProvider, Wallet } from "./ports.js";
 import { systemRandom } from "./runtime/random.js";
 
@@ -24,13 +26,14 @@ export interface WriterOptions {
 /**
  * Builds a writer.
  *
- * @throws INPUT_INVALID
+ * @throws INPUT_INVALID, INPUT_CONFIG_INVALID when the wallet is of another network than the reader
  */
 export function createWriter(options: WriterOptions): Writer {
   const core = coreOf(options.reader);
   const { required = 1, pollIntervalMs = core.parts.network.id === "regtest" ? 500 : 15_000 } = options;
   assertInteger("required", required, 1, Math.max(1, options.storage.length));
   assertInteger("pollIntervalMs", pollIntervalMs, 1, 3_600_000);
+  assertSameNetwork(options.wallet, core.parts.network.id);
   return createWriterFrom({
     core,
     storage: options.storage,
@@ -43,7 +46,16 @@ export function createWriter(options: WriterOptions): Writer {
   });
 }
 
+/** One key has coins on every network: those of another one are not there, and its addresses may look the same. */
+function assertSameNetwork(wallet: Wallet | undefined, expected: NetworkId): void {
+  const network = wallet?.network;
+  if (network === undefined || network === expected) return;
+  const reason = `it signs for ${network}, the reader reads ${expected}`;
+  throw new HawserError("INPUT_CONFIG_INVALID", `The wallet cannot be used: ${reason}.`, { setting: "wallet", reason });
+}
+
 export type { OperationHandle, OperationState, WaitOptions } from "./client/write/operation.js";
+export type { ReleaseOptions, TransferOptions } from "./client/write/ownership.js";
 export type { WriteOptions, WritePlan } from "./client/write/plan.js";
 export type {
   PutImmutableHandle,
@@ -51,6 +63,9 @@ export type {
   PutMutableHandle,
   PutMutableOptions,
 } from "./client/write/put.js";
+export type { RecoverOptions } from "./client/write/recover.js";
 export type { RegisterHandle, RegisterOptions } from "./client/write/register.js";
+export type { ReservedOutpoint } from "./client/write/reserved.js";
+export type { RotateKeyOptions } from "./client/write/rotate.js";
 export type { ProfileUpdate, Writer, WriterPlans } from "./client/writer.js";
 export type { PlanCost } from "./plan/registration.js";

@@ -1,9 +1,18 @@
 import type { JsonObject } from "../bytes/json.js";
+import type { Signer } from "../ports.js";
 import type { Profile } from "../profile/profile.js";
 import { planChange } from "./write/change.js";
 import { handleOf } from "./write/handle.js";
 import type { OperationHandle } from "./write/operation.js";
+import {
+  planReleaseName,
+  planRenew,
+  planTransfer,
+  type ReleaseOptions,
+  type TransferOptions,
+} from "./write/ownership.js";
 import type { WriteOptions, WritePlan } from "./write/plan.js";
+import { baseOf } from "./write/position.js";
 import {
   type PutImmutableHandle,
   type PutImmutableOptions,
@@ -12,7 +21,10 @@ import {
   planPutImmutable,
   planPutMutable,
 } from "./write/put.js";
+import { planRecoverName, type RecoverOptions } from "./write/recover.js";
 import { planRegister, type RegisterHandle, type RegisterOptions } from "./write/register.js";
+import { type ReservedOutpoint, reservedOutpoints } from "./write/reserved.js";
+import { planRotateKey, type RotateKeyOptions } from "./write/rotate.js";
 import { WriterCore, type WriterParts } from "./write/writer-core.js";
 
 /** What `updateProfile` changes; what is absent stays. */
@@ -30,7 +42,12 @@ export interface ProfileUpdate {
 /** The methods of a writer without their effects: what each would cost, send and change. */
 export interface WriterPlans {
   registerName(name: string, options?: RegisterOptions): Promise<WritePlan<RegisterHandle>>;
+  renewName(name: string, options?: WriteOptions): Promise<WritePlan<OperationHandle>>;
+  transferName(name: string, to: Uint8Array | string, options?: TransferOptions): Promise<WritePlan<OperationHandle>>;
+  releaseName(name: string, options?: ReleaseOptions): Promise<WritePlan<OperationHandle>>;
+  recoverName(name: string, options?: RecoverOptions): Promise<WritePlan<OperationHandle>>;
   updateProfile(name: string, update: ProfileUpdate, options?: WriteOptions): Promise<WritePlan<OperationHandle>>;
+  rotateKey(name: string, signer: Signer, options?: RotateKeyOptions): Promise<WritePlan<OperationHandle>>;
   putMutable(
     name: string,
     id: string,
@@ -55,8 +72,45 @@ export interface Writer {
    *   NAME_PREORDER_EXPIRED
    */
   registerName(name: string, options?: RegisterOptions): Promise<RegisterHandle>;
+  /**
+   * Renews the clock (C9) and changes nothing else. Needs no profile from anybody.
+   *
+   * @throws as {@link Writer.updateProfile}
+   */
+  renewName(name: string, options?: WriteOptions): Promise<OperationHandle>;
+  /**
+   * Hands a name over, with the seal and what it holds. By default the name then has no profile (W9), so that nothing of
+   * the old owner's is shown as the new one's.
+   *
+   * @param to - the new owner: a P2WPKH, P2WSH or P2TR script (C3), or such an address of the network
+   * @throws ROUTE_MISSING (a key of `keep` that the index does not hold), and as {@link Writer.updateProfile}
+   */
+  transferName(name: string, to: Uint8Array | string, options?: TransferOptions): Promise<OperationHandle>;
+  /**
+   * Gives a name up for good and pays the bond back. From its height on the name resolves to nothing; it can be
+   * registered again after the cooldown (C9). Nothing is deleted from storage.
+   *
+   * @throws as {@link Writer.updateProfile}
+   */
+  releaseName(name: string, options?: ReleaseOptions): Promise<OperationHandle>;
+  /**
+   * Seals a name again whose seal was spent by something that is no operation (C8), with the profile that it has. Needs a
+   * confirmed coin of the owner script, and locks the bond anew.
+   *
+   * @throws NAME_SEALED, NAME_NOT_REGISTERED, WALLET_NOT_OWNER, CONFLICT_NAME_MOVED (another RECOVER was first)
+   */
+  recoverName(name: string, options?: RecoverOptions): Promise<OperationHandle>;
   /** @throws NAME_NOT_REGISTERED, NAME_UNSEALED, WALLET_NOT_OWNER, CONFLICT_NAME_MOVED, CONFLICT_PENDING */
   updateProfile(name: string, update: ProfileUpdate, options?: WriteOptions): Promise<OperationHandle>;
+  /**
+   * Makes another key sign a name's records, in one transaction however many there are. Each record under the old key is
+   * read, verified and signed anew under a new epoch (M6), so that nothing that the old key ever signed counts any more.
+   * Write with the new signer afterwards.
+   *
+   * @throws INPUT_KEY_INVALID, RECORD_* where a record cannot be read (see `dropRecords`), and as
+   *   {@link Writer.updateProfile}
+   */
+  rotateKey(name: string, signer: Signer, options?: RotateKeyOptions): Promise<OperationHandle>;
   /**
    * Puts a record of at most 1 MiB. A new id takes one transaction, a known one none.
    *
@@ -70,6 +124,13 @@ export interface Writer {
    * @throws INPUT_TOO_LARGE, and as {@link Writer.updateProfile}
    */
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<PutImmutableHandle>;
+  /**
+   * The outputs that a wallet must leave alone: seals, PREORDER outputs, and what pending operations spend. From the
+   * cache alone, so only of names that this writer has read or written.
+   *
+   * @throws CACHE_UNAVAILABLE, CACHE_CORRUPT, WALLET_REFUSED
+   */
+  reservedOutpoints(): Promise<readonly ReservedOutpoint[]>;
 }
 
 /** Builds a writer from parts that are complete; `hawser/writer` exports the one that fills in defaults. */
@@ -77,13 +138,24 @@ export function createWriterFrom(parts: WriterParts): Writer {
   const core = new WriterCore(parts);
   const plan: WriterPlans = {
     registerName: (name, options = {}) => planRegister(core, name, options),
+    renewName: (name, options = {}) => planRenew(core, name, options),
+    transferName: (name, to, options = {}) => planTransfer(core, name, to, options),
+    releaseName: (name, options = {}) => planReleaseName(core, name, options),
+    recoverName: (name, options = {}) => planRecoverName(core, name, options),
     updateProfile: (name, update, options = {}) => planUpdateProfile(core, name, update, options),
+    rotateKey: (name, signer, options = {}) => planRotateKey(core, name, signer, options),
     putMutable: (name, id, data, options = {}) => planPutMutable(core, name, id, data, options),
     putImmutable: (name, data, options = {}) => planPutImmutable(core, name, data, options),
   };
   return {
     plan,
     registerName: async (name, options = {}) => carryOut(await plan.registerName(name, options), options),
+    renewName: async (name, options = {}) => carryOut(await plan.renewName(name, options), options),
+    transferName: async (name, to, options = {}) => carryOut(await plan.transferName(name, to, options), options),
+    releaseName: async (name, options = {}) => carryOut(await plan.releaseName(name, options), options),
+    recoverName: async (name, options = {}) => carryOut(await plan.recoverName(name, options), options),
+    rotateKey: async (name, signer, options = {}) => carryOut(await plan.rotateKey(name, signer, options), options),
+    reservedOutpoints: () => reservedOutpoints(core),
     updateProfile: async (name, update, options = {}) =>
       carryOut(await plan.updateProfile(name, update, options), options),
     putMutable: async (name, id, data, options = {}) =>
@@ -107,7 +179,7 @@ async function planUpdateProfile(
   update: ProfileUpdate,
   options: WriteOptions,
 ): Promise<WritePlan<OperationHandle>> {
-  const base = await core.base(name, options, update.replace);
+  const base = await baseOf(core, name, options, update.replace);
   const profile: Profile = {
     ...base.profile,
     ...(update.about === undefined ? {} : { about: update.about }),

@@ -1,4 +1,4 @@
-import { fromBech32, toBech32 } from "bitcoinjs-lib/src/address";
+import { bech32, bech32m } from "bech32";
 import { concatBytes } from "../bytes/bytes.js";
 import { describe, invalidArgument } from "../bytes/guards.js";
 import type { Network } from "../chain/network.js";
@@ -16,7 +16,10 @@ const OP_1 = 0x51;
 export function addressOf(script: Uint8Array, network: Network): string {
   const kind = scriptKind(script);
   if (kind === null) throw invalidArgument("script", "P2WPKH, P2WSH or P2TR", script);
-  return toBech32(script.subarray(2), kind === "p2tr" ? 1 : 0, network.bech32Prefix);
+  const program = bech32.toWords(script.subarray(2));
+  return kind === "p2tr"
+    ? bech32m.encode(network.bech32Prefix, [1, ...program])
+    : bech32.encode(network.bech32Prefix, [0, ...program]);
 }
 
 /**
@@ -26,18 +29,32 @@ export function addressOf(script: Uint8Array, network: Network): string {
  * @throws INPUT_INVALID
  */
 export function scriptOfAddress(address: string, network: Network): Uint8Array {
-  let decoded: ReturnType<typeof fromBech32>;
+  let decoded: ReturnType<typeof decodeSegwitAddress>;
   try {
-    decoded = fromBech32(address);
+    decoded = decodeSegwitAddress(address);
   } catch (cause) {
     throw invalidAddress(address, network, cause);
   }
-  const { prefix, version, data } = decoded;
+  const { prefix, version, program } = decoded;
   // Money that goes to an address of another network is lost.
-  if (prefix !== network.bech32Prefix || version > 1) throw invalidAddress(address, network);
-  const script = concatBytes(Uint8Array.of(version === 0 ? OP_0 : OP_1, data.length), data);
+  if (prefix !== network.bech32Prefix || (version !== 0 && version !== 1)) throw invalidAddress(address, network);
+  const script = concatBytes(Uint8Array.of(version === 0 ? OP_0 : OP_1, program.length), program);
   if (!isOwnerScript(script)) throw invalidAddress(address, network);
   return script;
+}
+
+/** Version (none when nothing follows the prefix) and program of an address, whichever they are; throws on all else. */
+function decodeSegwitAddress(address: string): {
+  readonly prefix: string;
+  readonly version: number | undefined;
+  readonly program: Uint8Array;
+} {
+  const v0 = bech32.decodeUnsafe(address);
+  const { prefix, words } = v0 ?? bech32m.decode(address);
+  const [version, ...program] = words;
+  // BIP350: bech32 lets some characters be inserted unseen, so only version 0, which had it first, is written in it.
+  if ((version === 0) !== (v0 !== undefined)) throw new Error("the checksum is of another kind");
+  return { prefix, version, program: Uint8Array.from(bech32.fromWords(program)) };
 }
 
 function invalidAddress(address: unknown, network: Network, cause?: unknown): HawserError<"INPUT_INVALID"> {

@@ -1,4 +1,4 @@
-import { Psbt } from "bitcoinjs-lib/src/psbt";
+import type { PsbtInput } from "bip174";
 import { decode as decodeDerSignature } from "bitcoinjs-lib/src/script_signature";
 import { Transaction as SigningTransaction } from "bitcoinjs-lib/src/transaction";
 import { equalBytes } from "../bytes/bytes.js";
@@ -12,7 +12,7 @@ import { verifySchnorr } from "../crypto/schnorr.js";
 import { HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import { assertFeeAllowed, estimateVbytes, type FeeGuards, type InputKind } from "./fee.js";
-import { keyHashScript } from "./psbt.js";
+import { keyHashScript, parsePsbt } from "./psbt.js";
 
 /** A transaction that is ready to be sent. */
 export interface SignedTransaction {
@@ -22,8 +22,6 @@ export interface SignedTransaction {
   readonly txid: string;
   readonly feeSats: bigint;
 }
-
-type PsbtInput = Psbt["data"]["inputs"][number];
 
 /** What an input of the planned transaction spends, from our own PSBT. */
 interface Prevout {
@@ -81,17 +79,16 @@ function readRequest(psbtBytes: Uint8Array): {
   readonly prevouts: readonly Prevout[];
   readonly inputSats: bigint;
 } {
-  let psbt: Psbt;
-  let transaction: Transaction;
+  let parsed: ReturnType<typeof parsePsbt>;
   try {
-    psbt = Psbt.fromBuffer(psbtBytes);
-    transaction = parseTransaction(psbt.data.getTransaction());
+    parsed = parsePsbt(psbtBytes);
   } catch {
     throw invalidArgument("request.psbt", "a PSBT", psbtBytes);
   }
-  const prevouts = psbt.data.inputs.map(({ witnessUtxo }, index) => {
+  const { psbt, transaction } = parsed;
+  const prevouts = psbt.inputs.map(({ witnessUtxo }, index) => {
     const kind = witnessUtxo === undefined ? null : scriptKind(witnessUtxo.script);
-    if (witnessUtxo === undefined || kind === null || kind === "p2wsh") {
+    if (witnessUtxo === undefined || kind === null || kind === "p2wsh" || witnessUtxo.value < 0n) {
       throw invalidArgument(`request.psbt input ${index}`, "witnessUtxo that is P2WPKH or P2TR", witnessUtxo);
     }
     return { kind, script: witnessUtxo.script, valueSats: witnessUtxo.value };
@@ -102,8 +99,8 @@ function readRequest(psbtBytes: Uint8Array): {
 function readAnswer(psbtBytes: Uint8Array): { readonly unsigned: Transaction; readonly inputs: readonly PsbtInput[] } {
   if (psbtBytes.length > limits.transactionMaxBytes) throw invalid("it is larger than a transaction can be");
   try {
-    const { data } = Psbt.fromBuffer(psbtBytes);
-    return { unsigned: parseTransaction(data.getTransaction()), inputs: data.inputs };
+    const { psbt, transaction } = parsePsbt(psbtBytes);
+    return { unsigned: transaction, inputs: psbt.inputs };
   } catch (cause) {
     throw invalid("it is not a PSBT", cause);
   }

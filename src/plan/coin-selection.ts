@@ -58,8 +58,8 @@ export function assertCoin({ outpoint, valueSats, account, previousTransaction }
 export interface CoinSelectionInput {
   /** Order and duplicates do not matter. */
   readonly coins: readonly FundingCoin[];
-  /** An input that is spent in any case and comes first: the seal. */
-  readonly first?: FundingCoin | undefined;
+  /** Inputs that are spent in any case and come first, in this order: vin 0, and what has to be made void (W9). */
+  readonly fixed?: readonly FundingCoin[] | undefined;
   /** Every output but the change. */
   readonly outputs: readonly TransactionOutput[];
   /** sat/vB. */
@@ -72,7 +72,7 @@ export interface CoinSelectionInput {
 
 /** Which coins pay, and what is left. */
 export interface CoinSelection {
-  /** In the order of the inputs, without `first`. */
+  /** In the order of the inputs, without `fixed`. */
   readonly coins: readonly FundingCoin[];
   /** Null: too little to be worth an output; it is part of the fee. */
   readonly change: TransactionOutput | null;
@@ -89,31 +89,25 @@ export interface CoinSelection {
  * @throws CHAIN_TRANSACTION_INVALID when a coin is not what its transaction says
  */
 export function selectCoins(input: CoinSelectionInput): CoinSelection {
-  const { first, outputs, feeRateSatsPerVbyte: rate, changeScript } = input;
+  const { fixed = [], outputs } = input;
   const usable = usableCoins(input);
-  const scripts = outputs.map((output) => output.script);
-  const targetSats = outputs.reduce((sum, output) => sum + output.valueSats, 0n);
-  const kinds: InputKind[] = first === undefined ? [] : [first.account.kind];
-  let paidSats = first?.valueSats ?? 0n;
+  const inputSats = fixed.reduce((sum, coin) => sum + coin.valueSats, 0n);
+  const paying = { kinds: fixed.map(({ account }) => account.kind), inputSats };
+  const alone = fixed.length === 0 ? null : balance(input, paying);
+  if (alone !== null) return { coins: [], ...alone };
   const chosen: FundingCoin[] = [];
   for (const coin of usable) {
     chosen.push(coin);
-    kinds.push(coin.account.kind);
-    paidSats += coin.valueSats;
-    const vbytes = estimateVbytes({ inputs: kinds, outputs: scripts });
-    const leftSats = paidSats - targetSats - feeOf(rate, vbytes);
-    if (leftSats < 0n) continue;
-    const withChange = estimateVbytes({ inputs: kinds, outputs: [...scripts, changeScript] });
-    const changeSats = paidSats - targetSats - feeOf(rate, withChange);
-    if (changeSats > dustSats(changeScript)) {
-      const change = { valueSats: changeSats, script: changeScript };
-      return { coins: chosen, change, feeSats: feeOf(rate, withChange), vbytes: withChange };
-    }
-    return { coins: chosen, change: null, feeSats: paidSats - targetSats, vbytes };
+    paying.kinds.push(coin.account.kind);
+    paying.inputSats += coin.valueSats;
+    const balanced = balance(input, paying);
+    if (balanced !== null) return { coins: chosen, ...balanced };
   }
+  const { feeRateSatsPerVbyte: rate } = input;
+  const scripts = outputs.map((output) => output.script);
   // Without any coin the need is told for one of the cheapest kind.
-  const inputs: InputKind[] = chosen.length === 0 ? [...kinds, "p2tr"] : kinds;
-  const neededSats = targetSats + feeOf(rate, estimateVbytes({ inputs, outputs: scripts })) - (first?.valueSats ?? 0n);
+  const inputs: InputKind[] = chosen.length === 0 ? [...paying.kinds, "p2tr"] : paying.kinds;
+  const neededSats = total(outputs) + feeOf(rate, estimateVbytes({ inputs, outputs: scripts })) - inputSats;
   const availableSats = usable.reduce((sum, coin) => sum + coin.valueSats, 0n);
   throw new HawserError(
     "WALLET_FUNDS_INSUFFICIENT",
@@ -122,8 +116,26 @@ export function selectCoins(input: CoinSelectionInput): CoinSelection {
   );
 }
 
-function usableCoins({ coins, first, reserved, feeRateSatsPerVbyte }: CoinSelectionInput): readonly FundingCoin[] {
-  const seen = new Set<string>(first === undefined ? [] : [outpointKey(first.outpoint)]);
+/** Fee and change of these inputs, or null where they do not pay for the outputs. */
+function balance(
+  { outputs, feeRateSatsPerVbyte: rate, changeScript }: CoinSelectionInput,
+  { kinds, inputSats }: { readonly kinds: readonly InputKind[]; readonly inputSats: bigint },
+): Omit<CoinSelection, "coins"> | null {
+  const scripts = outputs.map((output) => output.script);
+  const spareSats = inputSats - total(outputs);
+  const vbytes = estimateVbytes({ inputs: kinds, outputs: scripts });
+  if (spareSats < feeOf(rate, vbytes)) return null;
+  const withChange = estimateVbytes({ inputs: kinds, outputs: [...scripts, changeScript] });
+  const feeSats = feeOf(rate, withChange);
+  if (spareSats - feeSats <= dustSats(changeScript)) return { change: null, feeSats: spareSats, vbytes };
+  return { change: { valueSats: spareSats - feeSats, script: changeScript }, feeSats, vbytes: withChange };
+}
+
+const total = (outputs: readonly TransactionOutput[]): bigint =>
+  outputs.reduce((sum, output) => sum + output.valueSats, 0n);
+
+function usableCoins({ coins, fixed = [], reserved, feeRateSatsPerVbyte }: CoinSelectionInput): readonly FundingCoin[] {
+  const seen = new Set<string>(fixed.map(({ outpoint }) => outpointKey(outpoint)));
   const usable: FundingCoin[] = [];
   for (const coin of coins) {
     const key = outpointKey(coin.outpoint);

@@ -58,26 +58,73 @@ export interface RegisterTerms {
  */
 export function registerOutputs(terms: RegisterTerms): readonly TransactionOutput[] {
   const { network, name, salt, profileHash, ownerScript, sealSats } = terms;
-  const beacon = beaconScript(name, network);
   return [
     payloadOutput({ kind: "register", salt, profileHash, name }),
     sealOutput(network, ownerScript, sealSats),
-    { valueSats: dustSats(beacon), script: beacon },
+    beaconOutput(name, network),
   ];
 }
 
+/** What an UPDATE or a TRANSFER says and pays. */
+export interface UpdateTerms {
+  readonly network: Network;
+  readonly kind: "update" | "transfer";
+  /** 32 bytes; all zero for no profile (C10). */
+  readonly profileHash: Uint8Array;
+  /** The current owner in an UPDATE, the new one in a TRANSFER. */
+  readonly ownerScript: Uint8Array;
+  /** Value of the seal, at least the bond. */
+  readonly sealSats: bigint;
+}
+
 /**
- * The outputs of an UPDATE (C2): payload and the new seal, which pays the current owner.
+ * The outputs of an UPDATE or a TRANSFER (C2): payload and the new seal.
  *
  * @throws INPUT_INVALID
  */
-export function updateOutputs(
-  network: Network,
-  profileHash: Uint8Array,
-  ownerScript: Uint8Array,
-  sealSats: bigint,
-): readonly TransactionOutput[] {
-  return [payloadOutput({ kind: "update", profileHash }), sealOutput(network, ownerScript, sealSats)];
+export function updateOutputs({
+  network,
+  kind,
+  profileHash,
+  ownerScript,
+  sealSats,
+}: UpdateTerms): readonly TransactionOutput[] {
+  return [payloadOutput({ kind, profileHash }), sealOutput(network, ownerScript, sealSats)];
+}
+
+/** The one output that a RELEASE needs (C2). What it pays back is an output like any other. */
+export function releaseOutputs(): readonly TransactionOutput[] {
+  return [payloadOutput({ kind: "release" })];
+}
+
+/** What a RECOVER says and pays. */
+export interface RecoverTerms {
+  readonly network: Network;
+  readonly name: Name;
+  /** 32 bytes; all zero for no profile (C10). */
+  readonly profileHash: Uint8Array;
+  readonly ownerScript: Uint8Array;
+  /** Value of the seal, at least the bond. */
+  readonly sealSats: bigint;
+}
+
+/**
+ * The outputs of a RECOVER (C2): payload, seal, and the beacon by which readers find it (C8).
+ *
+ * @throws INPUT_INVALID
+ */
+export function recoverOutputs(terms: RecoverTerms): readonly TransactionOutput[] {
+  const { network, name, profileHash, ownerScript, sealSats } = terms;
+  return [
+    payloadOutput({ kind: "recover", profileHash }),
+    sealOutput(network, ownerScript, sealSats),
+    beaconOutput(name, network),
+  ];
+}
+
+function beaconOutput(name: Name, network: Network): TransactionOutput {
+  const script = beaconScript(name, network);
+  return { valueSats: dustSats(script), script };
 }
 
 function sealOutput(network: Network, ownerScript: Uint8Array, sealSats: bigint): TransactionOutput {

@@ -130,13 +130,14 @@ export function planRegistration(options: RegistrationOptions): RegistrationPlan
 
 /** The fees of `updates` UPDATEs that the seal pays alone at this rate, in sat. */
 export function updateReserve(network: Network, owner: WalletAccount, rate: number, updates: number): bigint {
-  const outputs = updateOutputs(network, new Uint8Array(32), owner.script, network.bondSats);
+  const terms = { network, kind: "update", profileHash: new Uint8Array(32), ownerScript: owner.script } as const;
+  const outputs = updateOutputs({ ...terms, sealSats: network.bondSats });
   const vbytes = estimateVbytes({ inputs: [owner.kind], outputs: outputs.map(({ script }) => script) });
   return feeOf(rate, vbytes) * BigInt(updates);
 }
 
 /** Where the change of a planned transaction lies. */
-export function plannedChange(txid: string, vout: number, change: TransactionOutput | null): PlannedSeal | null {
+function plannedChange(txid: string, vout: number, change: TransactionOutput | null): PlannedSeal | null {
   return change === null ? null : { outpoint: { txid, vout }, valueSats: change.valueSats };
 }
 

@@ -1,108 +1,94 @@
 import { assertInteger, invalidArgument } from "../bytes/guards.js";
 import type { Network } from "../chain/network.js";
-import { type FundingCoin, selectCoins } from "./coin-selection.js";
-import { assertFeeAllowed, assertFeeRateAllowed, estimateVbytes, type FeeGuards, feeOf } from "./fee.js";
+import type { TransactionOutput } from "../chain/transaction.js";
+import { addressOf } from "./address.js";
+import { type CoinSelection, type FundingCoin, selectCoins } from "./coin-selection.js";
+import { assertFeeRateAllowed, estimateVbytes, feeOf } from "./fee.js";
 import { SEAL_VOUT, updateOutputs } from "./operations.js";
-import { createPsbt, type PlannedTransaction } from "./psbt.js";
-import { type PlanCost, type PlannedSeal, plannedChange, updateReserve } from "./registration.js";
+import { updateReserve } from "./registration.js";
+import { createSingle, type SealedPlan, type SingleOptions } from "./single.js";
 
-/** How a name's profile is to be replaced. */
-export interface UpdateOptions {
-  readonly network: Network;
-  readonly kind: "update";
-  /** For the description only. */
-  readonly name: string;
+/** How a name's profile is to be replaced, or the name handed over. */
+export interface UpdateOptions extends SingleOptions {
+  readonly kind: "update" | "transfer";
   /** The seal that the change is based on (W4), mined or pending; its account is the current owner. */
   readonly seal: FundingCoin;
-  /** 32 bytes. */
+  /** The new owner of a TRANSFER (C3). */
+  readonly newOwnerScript?: Uint8Array | undefined;
+  /** 32 bytes; all zero for no profile (C10). */
   readonly profileHash: Uint8Array;
-  /** sat/vB. */
-  readonly feeRateSatsPerVbyte: number;
-  /** Coins that pay where the seal's reserve is spent. Default: none. */
-  readonly coins?: readonly FundingCoin[] | undefined;
-  /** Where their change goes. Default: the owner script. */
-  readonly changeScript?: Uint8Array | undefined;
   /** UPDATEs whose fees are added to the seal when coins have to pay. Default 0: the seal keeps its value. */
   readonly reserveUpdates?: number | undefined;
-  readonly feeGuards?: FeeGuards | undefined;
-  /** `txid:vout` of outputs that must not be spent as funding (W9). */
-  readonly reserved?: ReadonlySet<string> | undefined;
-}
-
-/** An UPDATE to be signed. */
-export interface UpdatePlan {
-  readonly transactions: readonly [PlannedTransaction];
-  readonly cost: PlanCost;
-  /** The new seal: reserved from the moment that the transaction is signed. */
-  readonly seal: PlannedSeal;
-  readonly change: PlannedSeal | null;
 }
 
 /**
- * Plans an UPDATE (C2): one input while what the seal holds above the bond pays the fee, else the seal keeps its value
- * and coins pay.
+ * Plans an UPDATE or a TRANSFER (C2): one input while what the seal holds above the bond pays the fee, else the seal
+ * keeps its value and coins pay.
  *
  * @throws WALLET_FUNDS_INSUFFICIENT, INPUT_FEE_TOO_HIGH, INPUT_INVALID
  * @throws CHAIN_TRANSACTION_INVALID when the seal or a coin is not what its transaction says
  */
-export function planUpdate(options: UpdateOptions): UpdatePlan {
-  const { network, seal, feeRateSatsPerVbyte: rate, feeGuards } = options;
+export function planUpdate(options: UpdateOptions): SealedPlan {
+  const { network, kind, seal, newOwnerScript, feeRateSatsPerVbyte: rate, feeGuards } = options;
   assertFeeRateAllowed(rate, feeGuards);
-  if (seal.valueSats < network.bondSats) {
-    throw invalidArgument("seal.valueSats", `at least the bond of ${network.bondSats} sat`, seal.valueSats);
+  assertSeal(seal, network);
+  if ((kind === "transfer") !== (newOwnerScript !== undefined)) {
+    throw invalidArgument("newOwnerScript", "a script in a TRANSFER and none in an UPDATE", newOwnerScript);
   }
   return planFromSeal(options) ?? planFromCoins(options);
 }
 
-function planFromSeal(options: UpdateOptions): UpdatePlan | null {
-  const { network, seal, profileHash, feeRateSatsPerVbyte } = options;
-  const { kind, script } = seal.account;
-  const scripts = updateOutputs(network, profileHash, script, network.bondSats).map((output) => output.script);
-  const vbytes = estimateVbytes({ inputs: [kind], outputs: scripts });
+/** C7: what is below the bond is no seal. @throws INPUT_INVALID */
+export function assertSeal({ valueSats }: FundingCoin, { bondSats }: Network): void {
+  if (valueSats >= bondSats) return;
+  throw invalidArgument("seal.valueSats", `at least the bond of ${bondSats} sat`, valueSats);
+}
+
+function outputsOf(options: UpdateOptions, sealSats: bigint): readonly TransactionOutput[] {
+  const { network, kind, profileHash, seal, newOwnerScript = seal.account.script } = options;
+  return updateOutputs({ network, kind, profileHash, ownerScript: newOwnerScript, sealSats });
+}
+
+function planFromSeal(options: UpdateOptions): SealedPlan | null {
+  const { network, seal, feeRateSatsPerVbyte, voids = [] } = options;
+  const scripts = outputsOf(options, network.bondSats).map((output) => output.script);
+  const vbytes = estimateVbytes({ inputs: [seal.account.kind], outputs: scripts });
   const feeSats = feeOf(feeRateSatsPerVbyte, vbytes);
   // C7: a seal below the bond would leave the name unsealed.
-  if (seal.valueSats - feeSats < network.bondSats) return null;
-  return finish(options, { coins: [], change: null, feeSats, vbytes, sealSats: seal.valueSats - feeSats });
+  if (voids.length > 0 || seal.valueSats - feeSats < network.bondSats) return null;
+  return finish(options, { coins: [], change: null, feeSats, vbytes }, seal.valueSats - feeSats);
 }
 
-function planFromCoins(options: UpdateOptions): UpdatePlan {
-  const { network, seal, profileHash, feeRateSatsPerVbyte, coins = [], reserved, reserveUpdates = 0 } = options;
+function planFromCoins(options: UpdateOptions): SealedPlan {
+  const { network, seal, voids = [], coins = [], reserved, feeRateSatsPerVbyte, reserveUpdates = 0 } = options;
   assertInteger("reserveUpdates", reserveUpdates, 0, 10_000);
-  const { script } = seal.account;
-  const refilled = network.bondSats + updateReserve(network, seal.account, feeRateSatsPerVbyte, reserveUpdates);
+  const { account } = seal;
+  const refilled = network.bondSats + updateReserve(network, account, feeRateSatsPerVbyte, reserveUpdates);
   const sealSats = refilled > seal.valueSats ? refilled : seal.valueSats;
-  const outputs = updateOutputs(network, profileHash, script, sealSats);
-  const { changeScript = script } = options;
-  const funding = selectCoins({ coins, first: seal, outputs, feeRateSatsPerVbyte, changeScript, reserved });
-  return finish(options, { ...funding, sealSats });
+  const outputs = outputsOf(options, sealSats);
+  const { changeScript = account.script } = options;
+  const fixed = [seal, ...voids];
+  return finish(options, selectCoins({ coins, fixed, outputs, feeRateSatsPerVbyte, changeScript, reserved }), sealSats);
 }
 
-interface Funded extends ReturnType<typeof selectCoins> {
-  readonly sealSats: bigint;
-}
-
-function finish(options: UpdateOptions, { coins, change, feeSats, vbytes, sealSats }: Funded): UpdatePlan {
-  const { network, kind, name, seal, profileHash, feeGuards } = options;
-  assertFeeAllowed({ feeSats, vbytes }, feeGuards);
-  const outputs = updateOutputs(network, profileHash, seal.account.script, sealSats);
-  const inputs = [seal, ...coins];
-  const { psbt, transaction } = createPsbt(inputs, change === null ? outputs : [...outputs, change]);
-  const { txid } = transaction;
-  const planned: PlannedTransaction = {
+function finish(options: UpdateOptions, selection: CoinSelection, sealSats: bigint): SealedPlan {
+  const { network, kind, name, seal, newOwnerScript, voids = [], feeGuards } = options;
+  const { feeSats } = selection;
+  const what =
+    newOwnerScript === undefined ? `Update "${name}"` : `Transfer "${name}" to ${addressOf(newOwnerScript, network)}`;
+  const { planned, change } = createSingle({
+    ...selection,
     kind,
-    psbt,
-    transaction,
-    txid,
-    description: `Update "${name}" on ${network.id}: fee ${feeSats} sat`,
-    inputsToSign: inputs.map((_, index) => index),
-    feeSats,
-    vbytes,
-  };
+    description: `${what} on ${network.id}: fee ${feeSats} sat`,
+    fixed: [seal, ...voids],
+    outputs: outputsOf(options, sealSats),
+    feeGuards,
+  });
   const addedSats = sealSats - seal.valueSats;
   return {
     transactions: [planned],
     cost: { feeSats, bondSats: 0n, reserveSats: addedSats > 0n ? addedSats : 0n, beaconSats: 0n },
-    seal: { outpoint: { txid, vout: SEAL_VOUT }, valueSats: sealSats },
-    change: plannedChange(txid, outputs.length, change),
+    seal: { outpoint: { txid: planned.txid, vout: SEAL_VOUT }, valueSats: sealSats },
+    change,
   };
 }

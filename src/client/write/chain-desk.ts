@@ -52,11 +52,10 @@ export class ChainDesk {
    */
   async feeRate(given: number | undefined, signal?: AbortSignal): Promise<number> {
     if (given !== undefined) return given;
-    const panel = this.#panel(signal);
+    // Those alone that follow the chain: a source of another network would name another network's rate.
+    const { panel, seats } = await this.#look(signal);
     const rates = await Promise.all(
-      panel.seats.map((seat) =>
-        ask(panel, seat, (source, inner) => source.feeRate(FEE_TARGET_BLOCKS, { signal: inner })),
-      ),
+      seats.map((seat) => ask(panel, seat, (source, inner) => source.feeRate(FEE_TARGET_BLOCKS, { signal: inner }))),
     );
     const median = medianFeeRate(rates.flatMap((rate) => rate?.value ?? []));
     if (median !== null) return median;
@@ -70,13 +69,12 @@ export class ChainDesk {
    * @throws CHAIN_UNAVAILABLE when no source answers
    */
   async coins(accounts: readonly WalletAccount[], signal?: AbortSignal): Promise<readonly FundingCoin[]> {
-    const panel = this.#panel(signal);
-    const tipHeight = (await this.#core.chain()).tipHeight;
-    const evidence = new Evidence(panel);
+    const { panel, chain, seats, evidence } = await this.#look(signal);
+    const { tipHeight } = chain;
     const lists = await Promise.all(
       accounts.map(async (account) => {
         const answers = await Promise.all(
-          panel.seats.map((seat) =>
+          seats.map((seat) =>
             ask(panel, seat, async (source, inner) =>
               parseUnspent(seat.label, await source.unspent(account.script, { signal: inner })),
             ),
@@ -94,7 +92,7 @@ export class ChainDesk {
         const coins = await Promise.all(
           shared.map(async ({ txid, vout, height }) => {
             // V3: the value is read from the transaction itself, never from a server's word.
-            const tx = await evidence.transaction(txid, panel.seats);
+            const tx = await evidence.transaction(txid, seats);
             const output = tx?.outputs[vout];
             if (tx === null || output === undefined || !equalBytes(output.script, account.script)) return [];
             if (isCoinbase(tx) && (height ?? tipHeight) + COINBASE_MATURITY > tipHeight + 1) return [];
@@ -146,6 +144,23 @@ export class ChainDesk {
       if (spenders.some(({ tx }) => tx.inputs.some((input) => outpointKey(input.outpoint) === key))) return true;
     }
     return false;
+  }
+
+  /**
+   * The transactions that others spend, each by its computed txid (V3).
+   *
+   * @throws CHAIN_UNAVAILABLE when no source has one of them
+   */
+  async transactions(txids: Iterable<string>, signal?: AbortSignal): Promise<ReadonlyMap<string, Transaction>> {
+    const panel = this.#panel(signal);
+    const evidence = new Evidence(panel);
+    const found = new Map<string, Transaction>();
+    for (const txid of new Set(txids)) {
+      const tx = await evidence.transaction(txid, panel.seats);
+      if (tx === null) throw unavailable(`No chain source has the transaction ${txid}.`, panel);
+      found.set(txid, tx);
+    }
+    return found;
   }
 
   /** The best chain by all sources, and those of them that answered. */

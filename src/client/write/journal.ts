@@ -4,11 +4,18 @@ import { decodeHex, encodeHex, isHex } from "../../bytes/hex.js";
 import { encodeJson, isJsonObject, type Json, parseJson } from "../../bytes/json.js";
 import { HawserError } from "../../errors.js";
 import type { Floor } from "../../mutable/floor.js";
+import type { OperationKind } from "../../name/operation.js";
 import type { Cache } from "../../ports.js";
+
+/** What a journalled write does to a name. */
+export type JournalKind = Exclude<OperationKind, "preorder">;
+
+const JOURNAL_KINDS: readonly JournalKind[] = ["register", "update", "transfer", "release", "recover"];
+const TRANSACTION_KINDS: readonly OperationKind[] = ["preorder", ...JOURNAL_KINDS];
 
 /** A signed transaction of a pending write. */
 export interface JournalTransaction {
-  readonly kind: "preorder" | "register" | "update";
+  readonly kind: OperationKind;
   /** Display order, hex. */
   readonly txid: string;
   readonly raw: Uint8Array;
@@ -26,11 +33,14 @@ export interface JournalFloor extends Floor {
 export interface JournalEntry {
   /** 32 hex digits. */
   readonly id: string;
-  readonly kind: "register" | "update";
+  readonly kind: JournalKind;
   readonly name: string;
   /** txid of the PREORDER. */
   readonly tenure: string;
-  /** `txid:vout` of the seal that an UPDATE is based on (W4). */
+  /**
+   * `txid:vout` of the seal that the operation is based on (W4). For a RECOVER the txid of what unsealed the name: one
+   * seals it again. Null for a registration.
+   */
   readonly spends: string | null;
   /** The salt of a registration: without it nobody can register what the PREORDER committed to. */
   readonly salt: Uint8Array | null;
@@ -65,7 +75,7 @@ export class Journal {
 
   /**
    * Keeps a new entry durably. Of two registrations of one name that began at once only one gets in: both PREORDERs
-   * would lock a bond, and only one of them could become the name. Of two UPDATEs that spend one seal likewise: the
+   * would lock a bond, and only one of them could become the name. Of two operations that spend one seal likewise: the
    * second would drive the first out of the mempool (W4). One that was never made ready gives way: nothing of it was sent.
    *
    * @throws CONFLICT_PENDING, CACHE_UNAVAILABLE, CACHE_CORRUPT
@@ -179,7 +189,7 @@ function decodeEntry(bytes: Uint8Array, key: string): JournalEntry {
   };
   return {
     id: text(json["id"]),
-    kind: oneOf(json["kind"], "register", "update"),
+    kind: oneOf(json["kind"], ...JOURNAL_KINDS),
     name: text(json["name"]),
     tenure: text(json["tenure"]),
     spends: json["spends"] === null ? null : text(json["spends"]),
@@ -187,7 +197,7 @@ function decodeEntry(bytes: Uint8Array, key: string): JournalEntry {
     profileHash: hex(json["profileHash"]),
     transactions: list(json["transactions"]).map((item) => {
       const { kind, txid, raw } = members(item);
-      return { kind: oneOf(kind, "preorder", "register", "update"), txid: text(txid), raw: hex(raw) };
+      return { kind: oneOf(kind, ...TRANSACTION_KINDS), txid: text(txid), raw: hex(raw) };
     }),
     objects: list(json["objects"]).map(base64),
     floors: list(json["floors"]).map((item) => {

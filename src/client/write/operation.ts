@@ -11,6 +11,7 @@ import type { Clock, ProgressEvent, StorageProvider } from "../../ports.js";
 import type { ProviderOutcome } from "../../route/provider-writes.js";
 import type { ReaderCore } from "../reader-core.js";
 import type { ChainDesk, Place } from "./chain-desk.js";
+import { expiredError, movedError, takenError } from "./conflicts.js";
 import type { Journal, JournalEntry, JournalTransaction } from "./journal.js";
 import { parentsOf } from "./stack.js";
 
@@ -183,10 +184,10 @@ export class PendingOperation implements OperationHandle {
       const rival = resolution.pending.find(
         (other) => other.height === null && !own.some((transaction) => transaction.txid === other.txid),
       );
-      if (rival !== undefined && kind === "update") {
+      if (rival !== undefined && kind !== "register") {
         // Said of a mempool, it is nobody's proof: what may be out stays in the journal until a block decides.
         if (!this.#mayBeOut) await journal.drop(this.entry);
-        return this.#moved(rival.txid);
+        return movedError(this.entry, rival.txid);
       }
     }
     if (!this.#mayBeOut || (await desk.isVoid(raw, signal))) await journal.drop(this.entry);
@@ -271,24 +272,43 @@ export class PendingOperation implements OperationHandle {
     if (height - preorder.height > this.#parts.core.parts.network.maxAgeBlocks) throw await this.#expired();
     if (register?.at !== "block" || register.height > asOf.height) return;
     await this.#parts.journal.drop(this.entry);
-    throw this.#taken(tipState.tenure);
+    throw takenError(this.entry, tipState.tenure);
   }
 
   /** W4: whoever spent the seal first wins. The loser's change is not lost: its caller can make it on the new state. */
   async #assertNotMoved({ state, tipState }: Resolution): Promise<void> {
-    const last = this.entry.transactions.at(-1);
+    const { entry } = this;
+    const last = entry.transactions.at(-1);
     if (last === undefined || tipState.operations.some(({ txid }) => txid === last.txid)) return;
     const held = tipState.status === "active" || tipState.status === "grace";
-    if (held && tipState.tenure !== this.entry.tenure && (this.entry.kind === "update" || isSettled(state, tipState))) {
-      await this.#parts.journal.drop(this.entry);
-      throw this.#taken(tipState.tenure);
+    if (held && tipState.tenure !== entry.tenure && (entry.kind !== "register" || isSettled(state, tipState))) {
+      await this.#giveUp();
+      throw takenError(this.entry, tipState.tenure);
     }
-    if (this.entry.kind === "register") return;
-    const expected = [this.entry, ...(await this.#parents())].map(({ spends }) => spends);
+    if (entry.kind === "register") return;
+    if (entry.kind === "recover") {
+      if (held && tipState.unsealed?.txid === entry.spends) return;
+      throw movedError(this.entry, tipState.lastOperation?.txid ?? tipState.status);
+    }
+    const parents = await this.#parents();
+    const expected = [entry, ...parents].map(({ spends }) => spends);
     const seal = tipState.seal === null ? null : outpointKey(tipState.seal.outpoint);
     if (held && seal !== null && expected.includes(seal)) return;
-    await this.#parts.journal.drop(this.entry);
-    throw this.#moved(seal ?? tipState.status);
+    const isMined = (txid: string): boolean => tipState.operations.some((operation) => operation.txid === txid);
+    const oldest = madeBy(parents[0] ?? entry);
+    if (held && !isMined(oldest)) {
+      // V6: a reorganisation may have put it back where the next block finds it.
+      const found = await this.#tolerant(() => this.#parts.desk.place(oldest, 0));
+      if (found?.place.at !== "nowhere") return;
+    }
+    await this.#giveUp();
+    const direct = madeBy(entry);
+    throw movedError(this.entry, seal ?? tipState.unsealed?.txid ?? tipState.status, isMined(direct) ? null : direct);
+  }
+
+  /** Leaves the journal where nothing of it can count any more. W9: a RECOVER stays there until it is void. */
+  async #giveUp(): Promise<void> {
+    if (this.entry.kind !== "recover") await this.#parts.journal.drop(this.entry);
   }
 
   /** W4: the pending writes that this one builds on. If one goes, so does this. */
@@ -298,23 +318,8 @@ export class PendingOperation implements OperationHandle {
 
   async #expired(): Promise<HawserError<"NAME_PREORDER_EXPIRED">> {
     const { core, journal } = this.#parts;
-    const { maxAgeBlocks } = core.parts.network;
-    const { name, tenure: txid } = this.entry;
     await journal.drop(this.entry);
-    const message = `The PREORDER is older than ${maxAgeBlocks} blocks; register ${name} anew.`;
-    return new HawserError("NAME_PREORDER_EXPIRED", message, { name, txid, maxAgeBlocks });
-  }
-
-  #taken(tenure: string | null): HawserError<"CONFLICT_NAME_TAKEN"> {
-    const { name } = this.entry;
-    const details = { name, tenure: tenure ?? "" };
-    return new HawserError("CONFLICT_NAME_TAKEN", `${name} was registered by somebody else.`, details);
-  }
-
-  #moved(got: string): HawserError<"CONFLICT_NAME_MOVED"> {
-    const { name, spends } = this.entry;
-    const message = `Another operation changed ${name} first; nothing was overwritten.`;
-    return new HawserError("CONFLICT_NAME_MOVED", message, { name, expected: spends ?? "", got });
+    return expiredError(this.entry, core.parts.network.maxAgeBlocks);
   }
 
   #resolve(signal: AbortSignal | undefined): Promise<Resolution | null> {
@@ -341,6 +346,11 @@ export class PendingOperation implements OperationHandle {
 
 interface Watch extends WaitOptions {
   readonly pause: () => Promise<void>;
+}
+
+/** txid of the transaction that made the seal which an operation spends. */
+function madeBy({ spends }: JournalEntry): string {
+  return spends?.split(":")[0] ?? "";
 }
 
 /** Whether a holder is one at depth too: a registration is given up only for one that a reorganisation will not undo. */

@@ -1,4 +1,5 @@
-import { assertBytes } from "../../bytes/guards.js";
+import { equalBytes } from "../../bytes/bytes.js";
+import { assertBytes, unreachable } from "../../bytes/guards.js";
 import { encodeHex } from "../../bytes/hex.js";
 import { HawserError } from "../../errors.js";
 import { contentKey } from "../../immutable/key.js";
@@ -8,7 +9,6 @@ import { floorKey } from "../../mutable/floor.js";
 import { raiseFloor } from "../../mutable/floor-cache.js";
 import { type PutRecord, putRecord } from "../../mutable/put.js";
 import type { MutableRecord, RecordContext } from "../../mutable/record.js";
-import { cachedEpochs } from "../../mutable/reserve.js";
 import type { KnownVersions } from "../../mutable/select-version.js";
 import {
   type Content,
@@ -21,18 +21,24 @@ import {
 import { parseId } from "../../profile/id.js";
 import { changeIndex, getEntry } from "../../profile/index-tree.js";
 import { recordPath } from "../../route/layout.js";
-import { assertEpochReachable, effectiveKey, nextEpoch, requireEffectiveKey } from "../../route/route.js";
-import { loadProfile, nodeLoader } from "../documents.js";
+import { assertEpochReachable, effectiveKey, requireEffectiveKey } from "../../route/route.js";
 import { planChange } from "./change.js";
+import { newEpochs } from "./epochs.js";
 import { finishedOperation, handleOf } from "./handle.js";
 import type { OperationHandle } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
-import type { NameBase, WriterCore } from "./writer-core.js";
+import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
+import type { WriterCore } from "./writer-core.js";
 
 /** Options of `putMutable`. */
 export interface PutMutableOptions extends WriteOptions {
   /** Whether a missing route may be made, which takes a transaction; false fails with `ROUTE_MISSING`. Default true. */
   readonly create?: boolean | undefined;
+  /**
+   * Whether a missing route may be made under this signer's key although the profile names another. Else that is
+   * ROUTE_KEY_MISMATCH: a key that was replaced must not come back by mistake. Default false.
+   */
+  readonly delegate?: boolean | undefined;
   /** Exactly this version; it must be above every version that is known. Default: one more. */
   readonly version?: number | undefined;
   /** Computes the version from what is known. */
@@ -70,12 +76,14 @@ export async function planPutMutable(
 ): Promise<WritePlan<PutMutableHandle>> {
   const id = parseId(givenId);
   assertData(data, limits.recordDataMaxBytes);
-  const base = await core.base(name, options);
+  const stand = await standOf(core, name, options);
+  const base = await withProfile(core, positionOf(stand, { mayBeUnsealed: true }), options);
   const { entry } = await getEntry(base.profile.index, mutableKey(id), base.load);
   if (entry?.kind === "mutable") return planPutRecord(core, base, entry.route, data, options);
   if (options.create === false) {
     throw new HawserError("ROUTE_MISSING", `${name} has no route for ${id}, and create is false.`, { id });
   }
+  positionOf(stand);
   return planNewRoute(core, base, id, data, options);
 }
 
@@ -86,8 +94,10 @@ function planPutRecord(
   data: Uint8Array,
   options: PutMutableOptions,
 ): WritePlan<PutMutableHandle> {
-  const { tipState, asOf } = base.resolution;
-  const touching = base.stack.filter(({ affectedIds }) => affectedIds.includes(mutableKey(route.id))).at(-1);
+  const { state, tipState, asOf } = base.resolution;
+  const touching = base.entries.filter(({ affectedIds }) => affectedIds.includes(mutableKey(route.id))).at(-1);
+  // M7: under a route that readers do not see yet the floor rises with the change that makes it.
+  const isDeep = touching === undefined && sameHash(state.profileHash, tipState.profileHash);
   assertEpochReachable(route, base.stack.length > 0 ? asOf.tipHeight + 1 : (tipState.profileHeight ?? -1));
   return {
     cost: noCost,
@@ -96,8 +106,7 @@ function planPutRecord(
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
-      // M7: under a route that no block anchors yet the floor rises with the change that makes it.
-      const put = await storeRecord(core, base, route, data, { ...options, signal }, touching !== undefined);
+      const put = await storeRecord(core, base, route, data, { ...options, signal }, !isDeep);
       if (touching !== undefined) {
         const floors = [...touching.floors.filter(({ id }) => id !== route.id), { id: route.id, ...put.floor }];
         const { cache, network } = core.parts.core.parts;
@@ -118,11 +127,16 @@ async function planNewRoute(
 ): Promise<WritePlan<PutMutableHandle>> {
   const { network } = core.parts.core.parts;
   const signerKey = encodeHex(core.signer().publicKey);
-  const epoch = await newEpoch(core, base, id, options);
-  const path = recordPath({ network: network.id, name: base.name, id, epoch });
-  const urls = core.parts.storage.flatMap((provider) => provider.urlOf(path) ?? []);
   const inherited = effectiveKey({ pubkey: null }, base.profile, base.ownerKey);
   const isInherited = inherited !== null && encodeHex(inherited) === signerKey;
+  if (base.profile.pubkey !== null && !isInherited && options.delegate !== true) {
+    const details = { id, expected: base.profile.pubkey, got: signerKey };
+    const message = `The signer's key ${signerKey} is not the profile's; a route of its own must be asked for (delegate).`;
+    throw new HawserError("ROUTE_KEY_MISMATCH", message, details);
+  }
+  const epoch = (await newEpochs(core, base, [id], options)).get(id) ?? unreachable("an id without epoch");
+  const path = recordPath({ network: network.id, name: base.name, id, epoch });
+  const urls = core.parts.storage.flatMap((provider) => provider.urlOf(path) ?? []);
   const route: Route = {
     id,
     urls: [...new Set(urls)].slice(0, limits.urlsMax),
@@ -152,44 +166,6 @@ async function planNewRoute(
       return handleOf(operation, { record: put.record, route });
     },
   );
-}
-
-/** M6: an epoch above every life that this id can have had, so that no earlier record can be shown under it. */
-async function newEpoch(core: WriterCore, base: NameBase, id: string, options: WriteOptions): Promise<number> {
-  const { network, cache, clock } = core.parts.core.parts;
-  const place = { network, name: base.name, tenure: base.tenure, id };
-  const recent = await core.session(`Earlier lives of ${id}`, options, async (session) =>
-    Promise.all(
-      base.resolution.recentOperations.map(async ({ height, profileHash }) => {
-        if (profileHash === null) return [];
-        try {
-          const { value } = await loadProfile(core.parts.core, session, base.name, profileHash);
-          const { entry } = await getEntry(value.index, mutableKey(id), nodeLoader(core.parts.core, session, value));
-          return entry?.kind === "mutable" && entry.route.epoch <= height ? [entry.route.epoch] : [];
-        } catch (error) {
-          // A profile that nobody serves any more: a route in it has an epoch of at most its height, or is refused.
-          if (error instanceof HawserError && error.outcome === "unknown") return [height];
-          throw error;
-        }
-      }),
-    ),
-  );
-  const knownEpochs = [...recent.flat(), ...(await cachedEpochs(cache, place))];
-  const { tipHeight } = base.resolution.asOf;
-  const { epoch, waitForTip } = nextEpoch({ tipHeight, minConfirmations: network.minConfirmations, knownEpochs });
-  if (waitForTip === null) return epoch;
-  const startedMs = clock.nowMs();
-  for (;;) {
-    const { asOf } = await core.session("The tip", options, (session) => core.parts.core.resolve(base.name, session));
-    if (asOf.tipHeight >= waitForTip) return epoch;
-    const message = `Waiting for block ${waitForTip}: the last life of ${id} is too recent (tip ${asOf.tipHeight})`;
-    options.onEvent?.({ stage: "wait", message });
-    const waitedMs = clock.nowMs() - startedMs;
-    if (options.timeoutMs !== undefined && waitedMs >= options.timeoutMs) {
-      throw new HawserError("CHAIN_TIMEOUT", `Block ${waitForTip} was not mined in time.`, { operation: id, waitedMs });
-    }
-    await clock.delay(core.parts.pollIntervalMs, options.signal);
-  }
 }
 
 function storeRecord(
@@ -230,7 +206,8 @@ export async function planPutImmutable(
 ): Promise<WritePlan<PutImmutableHandle>> {
   assertData(data, limits.objectMaxBytes);
   const key = contentKey(data);
-  const base = await core.base(name, options);
+  const stand = await standOf(core, name, options);
+  const base = await withProfile(core, positionOf(stand, { mayBeUnsealed: true }), options);
   const { entry: found } = await getEntry(base.profile.index, immutableKey(key), base.load);
   const present = found?.kind === "immutable" ? found.content : null;
   const content: Content = {
@@ -243,6 +220,7 @@ export async function planPutImmutable(
   if (present !== null && content.type === present.type && content.name === present.name) {
     return planStoreAgain(core, key, present, data, options);
   }
+  positionOf(stand);
   const entry = immutableEntry(key, content);
   const { root, written } = await changeIndex(base.profile.index, [{ key: entry.key, entry }], base.load);
   const change = {
@@ -271,6 +249,10 @@ function planStoreAgain(
       return { ...finishedOperation(core.newId(), providers), key, content };
     },
   };
+}
+
+function sameHash(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : equalBytes(a, b);
 }
 
 function assertData(data: Uint8Array, maxBytes: number): void {

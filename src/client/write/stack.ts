@@ -3,7 +3,7 @@ import { outpointKey } from "../../plan/coin-selection.js";
 import type { JournalEntry } from "./journal.js";
 
 /**
- * The journalled UPDATEs of a name that are not mined yet, each spending the seal of the one before it, the first that
+ * The journalled operations of a name that are not mined yet, each spending the seal of the one before it, the first that
  * of the newest mined operation (W4). What sources say of their mempools is not asked: a server may not show yet what
  * it was just sent, and a change that was built beside it would replace it.
  */
@@ -11,20 +11,20 @@ export function stackOf(entries: readonly JournalEntry[], { seal }: ThreadState)
   const stack: JournalEntry[] = [];
   let spends = seal === null ? null : outpointKey(seal.outpoint);
   for (;;) {
-    const next = entries.find((entry) => entry.kind === "update" && entry.ready && entry.spends === spends);
+    const next = entries.find((entry) => entry.kind !== "register" && entry.ready && entry.spends === spends);
     if (next === undefined || stack.includes(next)) return stack;
     stack.push(next);
     spends = madeSeal(next);
   }
 }
 
-/** The journalled UPDATEs that one builds on and that may not be mined yet, the oldest first (W4). */
+/** The journalled operations that one builds on and that may not be mined yet, the oldest first (W4). */
 export function parentsOf(entry: JournalEntry, entries: readonly JournalEntry[]): readonly JournalEntry[] {
   const parents: JournalEntry[] = [];
   let child = entry;
   for (;;) {
     const { spends } = child;
-    const parent = entries.find((other) => other.kind === "update" && madeSeal(other) === spends);
+    const parent = entries.find((other) => other.kind !== "register" && madeSeal(other) === spends);
     if (parent === undefined || parents.includes(parent)) return parents;
     parents.unshift(parent);
     child = parent;
@@ -38,6 +38,18 @@ export function parentsOf(entry: JournalEntry, entries: readonly JournalEntry[])
 export function isLeftBehind(entry: JournalEntry, entries: readonly JournalEntry[], { seal }: ThreadState): boolean {
   if (entry.ready || (seal !== null && entry.spends === outpointKey(seal.outpoint))) return false;
   return !entries.some((other) => other.ready && madeSeal(other) === entry.spends);
+}
+
+/**
+ * Whether a RECOVER can no longer be the one that seals its name again, because another was first or the name did not need
+ * it after all, and it is not mined. If the name came unsealed once more it would count, with a profile of long ago (W9).
+ */
+export function isLost(
+  { kind, spends, transactions }: JournalEntry,
+  { unsealed, operations }: Pick<ThreadState, "unsealed" | "operations">,
+): boolean {
+  if (kind !== "recover" || unsealed?.txid === spends) return false;
+  return !operations.some(({ txid }) => txid === transactions.at(-1)?.txid);
 }
 
 /** `txid:vout` of the seal that an entry's last transaction makes. */

@@ -1,8 +1,10 @@
-import { toBech32 } from "bitcoinjs-lib/src/address";
+import { bech32, bech32m } from "bech32";
+import { fromBech32, toBech32 } from "bitcoinjs-lib/src/address";
 import { describe, expect, it } from "vitest";
 import { decodeHex, encodeHex } from "../../../src/bytes/hex.js";
 import { networks } from "../../../src/chain/network.js";
-import { addressOf, scriptOfAddress } from "../../../src/wallet/address.js";
+import { isOwnerScript } from "../../../src/chain/script.js";
+import { addressOf, scriptOfAddress } from "../../../src/plan/address.js";
 
 const { mainnet, testnet4, signet, regtest } = networks;
 const invalid = expect.objectContaining({ code: "INPUT_INVALID" });
@@ -54,4 +56,54 @@ describe("addresses", () => {
     expect(() => scriptOfAddress(undefined as unknown as string, mainnet)).toThrow(invalid);
     expect(() => addressOf(decodeHex("6a026869"), mainnet)).toThrow(invalid);
   });
+
+  it("are those that bitcoinjs-lib reads and writes, whatever version, length, checksum and padding", () => {
+    let accepted = 0;
+    for (const encoding of [bech32, bech32m]) {
+      for (let version = 0; version < 32; version++) {
+        for (let length = 0; length <= 66; length++) {
+          // Lengths that no bytes have leave bits over, all zero or not.
+          for (const last of [0, 1, 16]) {
+            const words = Array.from({ length }, (_, index) => (index === length - 1 ? last : (index * 7) % 32));
+            const address = encoding.encode("bc", [version, ...words]);
+            const ours = orNull(() => scriptOfAddress(address, mainnet));
+            const theirs = orNull(() => fromBech32(address));
+            const script =
+              theirs === null
+                ? null
+                : Uint8Array.from([
+                    theirs.version === 0 ? 0 : 0x50 + theirs.version,
+                    theirs.data.length,
+                    ...theirs.data,
+                  ]);
+            expect(ours, address).toEqual(script !== null && isOwnerScript(script) ? script : null);
+            if (ours === null || theirs === null) continue;
+            accepted++;
+            expect(addressOf(ours, mainnet)).toBe(address);
+            expect(toBech32(theirs.data, theirs.version, "bc")).toBe(address);
+          }
+        }
+      }
+    }
+    expect(accepted).toBeGreaterThan(3);
+  });
+
+  it("refuses mixed case, an address without a version, and bits that are left over", () => {
+    const [address, words] = ["bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", new Array<number>(52).fill(0)];
+    expect(() => scriptOfAddress(address.replace("q", "Q"), mainnet)).toThrow(invalid);
+    for (const encoding of [bech32, bech32m]) {
+      expect(() => scriptOfAddress(encoding.encode("bc", []), mainnet)).toThrow(invalid);
+    }
+    expect(() => scriptOfAddress(bech32m.encode("bc", [1, ...words]), mainnet)).not.toThrow();
+    expect(() => scriptOfAddress(bech32m.encode("bc", [1, ...words.slice(1), 1]), mainnet)).toThrow(invalid);
+    expect(() => scriptOfAddress(bech32m.encode("bc", [1, ...words, 0]), mainnet)).toThrow(invalid);
+  });
 });
+
+function orNull<T>(run: () => T): T | null {
+  try {
+    return run();
+  } catch {
+    return null;
+  }
+}

@@ -405,5 +405,8 @@ describe("checkSigned", () => {
       parts.inputs = parts.inputs.map(({ hash, index }) => ({ hash, index, witnessUtxo: { script, value: 50_000n } }));
     });
     expect(() => checkSigned({ psbt: scriptHash }, scriptHash)).toThrow(invalid);
+    const negative = Psbt.fromBuffer(taproot.psbt);
+    for (const input of negative.data.inputs) input.witnessUtxo = { script: own.p2tr.script, value: -1n };
+    expect(() => checkSigned({ psbt: negative.toBuffer() }, signed)).toThrow(invalid);
   });
 });

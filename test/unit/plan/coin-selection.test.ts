@@ -75,10 +75,10 @@ describe("selectCoins", () => {
     );
   });
 
-  it("counts the first input's value and size, and does not spend it twice", () => {
+  it("counts the fixed inputs' values and sizes, and does not spend them twice", () => {
     const [first, ...coins] = coinsOf(own.p2tr, [10_000n, 3_000n]);
     if (first === undefined) throw new Error("expected a coin");
-    const input = { first, outputs: target(12_000n), feeRateSatsPerVbyte: 1, changeScript: own.p2tr.script };
+    const input = { fixed: [first], outputs: target(12_000n), feeRateSatsPerVbyte: 1, changeScript: own.p2tr.script };
     expect(selectCoins({ ...input, coins: [first, ...coins] })).toMatchObject({
       coins,
       vbytes: 212,
@@ -87,6 +87,18 @@ describe("selectCoins", () => {
     expect(() => selectCoins({ ...input, coins: [first] })).toThrow(
       expect.objectContaining({ details: { neededSats: "2169", availableSats: "0" } }),
     );
+    const both = { ...input, fixed: [first, ...coins] };
+    expect(selectCoins({ ...both, coins: [first, ...coins] })).toMatchObject({
+      coins: [],
+      change: { valueSats: 788n },
+    });
+  });
+
+  it("takes no coin where the fixed inputs pay", () => {
+    const fixed = coinsOf(own.p2tr, [10_000n]);
+    const coins = coinsOf(own.p2tr, [90_000n], "more");
+    const input = { fixed, coins, outputs: target(9_000n), feeRateSatsPerVbyte: 1, changeScript: own.p2tr.script };
+    expect(selectCoins(input)).toMatchObject({ coins: [], change: { valueSats: 846n } });
   });
 });
 

@@ -1,9 +1,12 @@
 import { initEccLib } from "bitcoinjs-lib/src/ecc_lib";
 import { Psbt, type Signer } from "bitcoinjs-lib/src/psbt";
+import { expect } from "vitest";
+import { equalBytes } from "../../../src/bytes/bytes.js";
+import type { TransactionOutput } from "../../../src/chain/transaction.js";
 import { publicKeyOf, signEcdsa } from "../../../src/crypto/ecdsa.js";
 import { isXOnlyPoint, signSchnorr } from "../../../src/crypto/schnorr.js";
 import { addTweak, taprootOutputKey, tweakPrivateKey, xOnlyPublicKeyOf } from "../../../src/crypto/taproot.js";
-import type { PlannedTransaction } from "../../../src/plan/psbt.js";
+import { type PlannedInput, type PlannedTransaction, parsePsbt } from "../../../src/plan/psbt.js";
 
 // bitcoinjs-lib checks these with known values before it takes them.
 initEccLib({
@@ -15,7 +18,7 @@ initEccLib({
 });
 
 /** bitcoinjs-lib's own signing code over a key, as an independent wallet. */
-export function signerOf(privateKey: Uint8Array): { readonly p2wpkh: Signer; readonly p2tr: Signer } {
+function signerOf(privateKey: Uint8Array): { readonly p2wpkh: Signer; readonly p2tr: Signer } {
   const outputKey = taprootOutputKey(xOnlyPublicKeyOf(privateKey));
   return {
     p2wpkh: { publicKey: publicKeyOf(privateKey), sign: (hash) => signEcdsa(hash, privateKey) },
@@ -39,6 +42,76 @@ export function signByOracle(planned: PlannedTransaction, privateKey: Uint8Array
     psbt.signInput(index, signer, sighashType === undefined ? undefined : [sighashType]);
   }
   return psbt;
+}
+
+/** What `createPsbt` is to make, made by bitcoinjs-lib. */
+export function buildByOracle(inputs: readonly PlannedInput[], outputs: readonly TransactionOutput[]): Psbt {
+  const psbt = new Psbt();
+  psbt.setVersion(2);
+  for (const { outpoint, valueSats, account, previousTransaction, sequence = 0xfffffffd } of inputs) {
+    psbt.addInput({
+      hash: outpoint.txid,
+      index: outpoint.vout,
+      sequence,
+      witnessUtxo: { script: account.script, value: valueSats },
+      ...(account.kind === "p2tr"
+        ? { tapInternalKey: account.publicKey }
+        : { nonWitnessUtxo: previousTransaction.raw }),
+    });
+  }
+  for (const { script, valueSats } of outputs) psbt.addOutput({ script, value: valueSats });
+  return psbt;
+}
+
+const orNull = <T>(run: () => T): T | null => {
+  try {
+    return run();
+  } catch {
+    return null;
+  }
+};
+
+/**
+ * Whether our parser and bitcoinjs-lib's accept these bytes. What both accept must be the same PSBT and be written in
+ * the same bytes; what bitcoinjs-lib refuses must be refused here, and what it accepts may be refused for one reason.
+ */
+export function compareParsers(bytes: Uint8Array): "accepted" | "refused" | "transaction without inputs or outputs" {
+  const ours = orNull(() => parsePsbt(bytes));
+  const theirs = orNull(() => Psbt.fromBuffer(bytes));
+  if (theirs === null) {
+    expect(ours, "accepted here alone").toBe(null);
+    return "refused";
+  }
+  const { inputCount, outputCount } = theirs.data.globalMap.unsignedTx.getInputOutputCounts();
+  if (inputCount === 0 || outputCount === 0) {
+    expect(ours).toBe(null);
+    return "transaction without inputs or outputs";
+  }
+  if (ours === null) throw new Error("refused here alone");
+  const { psbt, transaction } = ours;
+  expect(transaction.raw).toEqual(theirs.data.getTransaction());
+  expect(psbt.inputs).toEqual(theirs.data.inputs);
+  expect(psbt.outputs).toEqual(theirs.data.outputs);
+  expect({ ...psbt.globalMap, unsignedTx: null }).toEqual({ ...theirs.data.globalMap, unsignedTx: null });
+  expect(orNull(() => psbt.toBuffer())).toEqual(orNull(() => theirs.toBuffer()));
+  return "accepted";
+}
+
+/** The transaction that bitcoinjs-lib makes of a request and the signatures in an answer, hex. */
+export function extractByOracle(request: Uint8Array, answer: Uint8Array, publicKey: Uint8Array): string {
+  const psbt = Psbt.fromBuffer(request);
+  for (const [index, input] of Psbt.fromBuffer(answer).data.inputs.entries()) {
+    const { finalScriptWitness, tapKeySig, partialSig = [] } = input;
+    if (finalScriptWitness !== undefined) {
+      psbt.data.updateInput(index, { finalScriptWitness });
+      continue;
+    }
+    const own = partialSig.filter(({ pubkey }) => equalBytes(pubkey, publicKey));
+    const isKeyHash = psbt.data.inputs[index]?.tapInternalKey === undefined;
+    psbt.updateInput(index, isKeyHash || tapKeySig === undefined ? { partialSig: own } : { tapKeySig });
+    psbt.finalizeInput(index);
+  }
+  return psbt.extractTransaction(true).toHex();
 }
 
 /** What makes up a PSBT, to be changed before it is built again. */

@@ -118,7 +118,7 @@ describe("an entry that does not decode is CACHE_CORRUPT and stays as it is", ()
     ["that is a list", () => []],
     ["that is nothing", () => null],
     ["with an id that is no text", (json) => ({ ...json, id: 5 })],
-    ["with another kind", (json) => ({ ...json, kind: "transfer" })],
+    ["with another kind", (json) => ({ ...json, kind: "preorder" })],
     ["with a name that is null", (json) => ({ ...json, name: null })],
     ["with a tenure that is no text", (json) => ({ ...json, tenure: null })],
     ["with a spent seal that is no text", (json) => ({ ...json, spends: 1 })],

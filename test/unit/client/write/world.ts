@@ -1,12 +1,15 @@
 import { memoryCache } from "../../../../src/cache/memory.js";
 import { esplora } from "../../../../src/chain/sources/esplora.js";
-import { parseTransaction, type Transaction } from "../../../../src/chain/transaction.js";
+import { parseTransaction, type Transaction, type TransactionOutput } from "../../../../src/chain/transaction.js";
 import { checkedCache } from "../../../../src/client/checked-cache.js";
 import { Journal, type JournalEntry } from "../../../../src/client/write/journal.js";
 import { abortedError, throwIfAborted } from "../../../../src/deadline.js";
 import { type Devnet, type DevnetOptions, startDevnet } from "../../../../src/devnet/index.js";
 import { createReader, type Reader, type ReaderOptions } from "../../../../src/index.js";
 import { kindOf } from "../../../../src/name/pending.js";
+import { checkSigned } from "../../../../src/plan/check-signed.js";
+import { createCoin } from "../../../../src/plan/coin-selection.js";
+import { createPsbt } from "../../../../src/plan/psbt.js";
 import type {
   Cache,
   ChainSource,
@@ -97,7 +100,7 @@ const METHODS = {
 } as const;
 
 /** The same port with every call through a gate. */
-export function gated<T extends object>(port: Call["port"], target: T, gate: Gate | undefined): T {
+function gated<T extends object>(port: Call["port"], target: T, gate: Gate | undefined): T {
   if (gate === undefined) return target;
   const methods: readonly PropertyKey[] = METHODS[port];
   const label = "label" in target && typeof target.label === "string" ? target.label : undefined;
@@ -114,7 +117,7 @@ export function gated<T extends object>(port: Call["port"], target: T, gate: Gat
 }
 
 /** Whether a call changes something outside the writer: between two such calls a death is one and the same. */
-export function isEffect({ port, method }: Call): boolean {
+function isEffect({ port, method }: Call): boolean {
   return method === "update" || method === "write" || method === "broadcast" || port === "wallet" || port === "signer";
 }
 
@@ -234,12 +237,19 @@ export class Author {
   readonly signer: Signer;
   readonly accounts: readonly WalletAccount[];
   readonly #world: WriteWorld;
+  readonly #privateKey: Uint8Array;
 
   constructor(world: WriteWorld, privateKey: Uint8Array, wallet: Wallet, accounts: readonly WalletAccount[]) {
     this.#world = world;
+    this.#privateKey = privateKey;
     this.wallet = wallet;
     this.accounts = accounts;
     this.signer = privateKeySigner({ privateKey, random: systemRandom });
+  }
+
+  /** Another device of the same person: the same key, and a cache of its own. */
+  onAnotherDevice(): Author {
+    return new Author(this.#world, this.#privateKey, this.wallet, this.accounts);
   }
 
   get account(): WalletAccount {
@@ -278,6 +288,30 @@ export class Author {
 
   get writer(): Writer {
     return this.start().writer;
+  }
+
+  /** Signs a transaction of these outputs, paid by these outputs of this author's first account, and sends it. */
+  async spend(
+    spent: readonly Outpoint[],
+    outputs: readonly TransactionOutput[],
+  ): Promise<{ readonly txid: string; readonly raw: Uint8Array }> {
+    const inputs = await Promise.all(
+      spent.map(async ({ txid, vout }) => createCoin(await this.#world.transaction(txid), vout, this.account)),
+    );
+    const { psbt } = createPsbt(inputs, outputs);
+    const [signed = new Uint8Array()] = await this.wallet.signPsbts([
+      { psbt, inputs: spent.map((_, index) => index), description: "plain" },
+    ]);
+    const { raw, txid } = checkSigned({ psbt }, signed);
+    await this.#world.devnet.submit(raw);
+    return { txid, raw };
+  }
+
+  /** The seal of a name as a new reader finds it. */
+  async seal(name: string): Promise<Outpoint> {
+    const { txid } = (await this.transactions()).filter(({ kind }) => kind !== "preorder").at(-1) ?? {};
+    if (txid === undefined) throw new Error(`${name} has no operation`);
+    return { txid, vout: 1 };
   }
 
   journal(name?: string): Promise<readonly JournalEntry[]> {
