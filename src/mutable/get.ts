@@ -5,7 +5,7 @@ import type { Route } from "../profile/entry.js";
 import type { ReadBudget } from "../route/budget.js";
 import { fetchAll, type ReplicaReply } from "../route/fetch.js";
 import { recordPath } from "../route/layout.js";
-import { recordReplicas } from "../route/replicas.js";
+import { type Replica, recordReplicas } from "../route/replicas.js";
 import { compareVersion, type Floor, floorKey, raisedFloor } from "./floor.js";
 import { raiseFloor, readFloor } from "./floor-cache.js";
 import { type MutableRecord, type ParseRecordOptions, type RecordContext, recordBodyLimit } from "./record.js";
@@ -23,7 +23,7 @@ export interface GetRecordInput extends RecordBounds, ParseRecordOptions {
   readonly cache: Cache;
   readonly clock: Clock;
   readonly budget: ReadBudget;
-  /** Asks only the first so many replicas. Default: all (M8). */
+  /** Asks only the first so many replicas that can be asked. Default: all (M8). */
   readonly maxReplicas?: number | undefined;
   /** ms that each replica has. Default 15,000. */
   readonly recordTimeoutMs?: number | undefined;
@@ -129,7 +129,7 @@ export async function fetchRecordReplies(input: FetchRecordInput): Promise<reado
   const { network, name, id, epoch } = context;
   const path = recordPath({ network: network.id, name, id, epoch });
   const replicas = recordReplicas({ storage, urlReader, path, urls: route.urls });
-  return fetchAll(replicas.slice(0, input.maxReplicas), {
+  return fetchAll(selectReplicas(replicas, input.maxReplicas), {
     clock,
     budget,
     kind: "record",
@@ -137,4 +137,10 @@ export async function fetchRecordReplies(input: FetchRecordInput): Promise<reado
     timeoutMs: input.recordTimeoutMs,
     signal,
   });
+}
+
+/** M8: a URL that nothing opens is listed and takes no place of one that can be asked (U1). */
+function selectReplicas(replicas: readonly Replica[], max = replicas.length): readonly Replica[] {
+  let left = max;
+  return replicas.filter(({ opens }) => !opens || left-- > 0);
 }

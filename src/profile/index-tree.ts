@@ -2,8 +2,8 @@
  * The index of a name (P2 to P6): a radix tree over the SHA-256 of keys, of which a profile holds the root. Each job has
  * its own file.
  */
-export { buildIndex, type WriteNode } from "./index-build.js";
+export { buildIndex } from "./index-build.js";
 export { type ChangedIndex, changeIndex, type IndexChange } from "./index-change.js";
 export { type ListOptions, listEntries } from "./index-list.js";
 export { emptyIndex } from "./index-node.js";
-export { getEntry, type IndexLookup, type LoadNode } from "./index-walk.js";
+export { getEntry, type LoadNode } from "./index-walk.js";

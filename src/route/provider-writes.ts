@@ -23,7 +23,7 @@ export interface WriteOptions {
 }
 
 /** How many providers hold the bytes. */
-export function countHeld(outcomes: readonly ProviderOutcome[]): number {
+function countHeld(outcomes: readonly ProviderOutcome[]): number {
   return outcomes.filter(({ outcome }) => outcome === "stored" || outcome === "held").length;
 }
 

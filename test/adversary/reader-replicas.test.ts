@@ -60,7 +60,7 @@ describe("lying replicas", () => {
     }
   });
 
-  describe("M5: a replay after something newer was seen", () => {
+  describe("a replay after something newer was seen", () => {
     let directory: string;
     beforeAll(async () => {
       directory = await mkdtemp(join(tmpdir(), "hawser-reader-"));
@@ -76,35 +76,38 @@ describe("lying replicas", () => {
         },
       ],
       ["on disk", (count) => () => lmdbCache(join(directory, String(count)))],
-    ])("is RECORD_STALE with a cache %s, for the same reader and for the next one", async (where, open) => {
-      const { name, route } = await fresh();
-      const cache = open(names);
-      const reader = world.reader({ cache: cache() });
-      tamper([
-        [0, "freeze"],
-        [1, "freeze"],
-      ]);
-      await world.putRecord(name, route, { ver: 2, data: "two" });
-      expect((await verdictsOf(reader, name))[0]).toBe("2 two");
-      tamper([
-        [0, "freeze"],
-        [1, "freeze"],
-        [2, "down"],
-      ]);
-      const stale = await expectCode("RECORD_STALE", reader.getMutable(name.name, "settings"));
-      expect(stale.details).toMatchObject({
-        id: "settings",
-        got: { epoch: 1, ver: 1 },
-        floor: { epoch: 1, ver: 2 },
-      });
-      expect(stale.details.attempts).toHaveLength(3);
-      if (where === "on disk") await reader.close();
-      const next = world.reader({ cache: cache() });
-      await expectCode("RECORD_STALE", next.getMutable(name.name, "settings"));
-      await next.close();
-    });
+    ])(
+      "M5: an older record is RECORD_STALE with a cache %s, for the same reader and for the next one",
+      async (where, open) => {
+        const { name, route } = await fresh();
+        const cache = open(names);
+        const reader = world.reader({ cache: cache() });
+        tamper([
+          [0, "freeze"],
+          [1, "freeze"],
+        ]);
+        await world.putRecord(name, route, { ver: 2, data: "two" });
+        expect((await verdictsOf(reader, name))[0]).toBe("2 two");
+        tamper([
+          [0, "freeze"],
+          [1, "freeze"],
+          [2, "down"],
+        ]);
+        const stale = await expectCode("RECORD_STALE", reader.getMutable(name.name, "settings"));
+        expect(stale.details).toMatchObject({
+          id: "settings",
+          got: { epoch: 1, ver: 1 },
+          floor: { epoch: 1, ver: 2 },
+        });
+        expect(stale.details.attempts).toHaveLength(3);
+        if (where === "on disk") await reader.close();
+        const next = world.reader({ cache: cache() });
+        await expectCode("RECORD_STALE", next.getMutable(name.name, "settings"));
+        await next.close();
+      },
+    );
 
-    it("is not seen by a reader without memory, unless the owner anchored a floor", async () => {
+    it("M5: a replay is not seen by a reader without memory, unless the owner anchored a floor", async () => {
       const { name, route } = await fresh();
       const other = await fresh({ minVer: 2 });
       expect((await verdictsOf(world.reader(), name))[0]).toBe("1 one");
@@ -113,7 +116,7 @@ describe("lying replicas", () => {
       expect(route.minVer).toBeNull();
     });
 
-    it("of an earlier life of the id is refused by a new epoch, also by a reader without memory", async () => {
+    it("M6: a record of an earlier life of the id is refused by a new epoch, also by a reader without memory", async () => {
       const { name, route } = await fresh();
       const reader = world.reader();
       await world.putRecord(name, route, { ver: 9, data: "old life" });
@@ -130,7 +133,7 @@ describe("lying replicas", () => {
       for (const one of [reader, world.reader()]) expect((await verdictsOf(one, name))[0]).toBe("1 new life");
     });
 
-    it("of a route with a lower epoch than was seen is RECORD_STALE", async () => {
+    it("M5: a record under a lower epoch than was seen is RECORD_STALE, whatever its version", async () => {
       const { name, route } = await fresh();
       const reader = world.reader();
       const later: Route = { ...route, epoch: world.devnet.height() };
@@ -143,7 +146,7 @@ describe("lying replicas", () => {
       expect(stale.details).toMatchObject({ got: { epoch: 1, ver: 99 }, floor: { epoch: later.epoch, ver: 1 } });
     });
 
-    it("is known apart from another name's floor with the same id", async () => {
+    it("M5: the floor of one name is not that of another with the same id", async () => {
       const [left, right] = [await fresh(), await fresh()];
       const reader = world.reader();
       await world.putRecord(left.name, left.route, { ver: 10, data: "ten" });
@@ -293,7 +296,7 @@ describe("lying replicas", () => {
     expect(verdicts).toEqual(["unverified", "unverified", "fresh"]);
   });
 
-  it("a URL of the route that nothing may open is listed as unreachable and costs no request", async () => {
+  it("U1: a URL of the route that nothing may open is listed as unreachable and costs no request", async () => {
     const urls = ["file:///etc/passwd", "http://127.0.0.1:1/record.json", "ftp://example.com/x"];
     const { name } = await fresh({ urls });
     const found = await world.reader().getMutable(name.name, "settings");

@@ -30,7 +30,7 @@ function get(storage: readonly StorageReader[], changes: Partial<GetRecordInput>
 const honest = serves("honest", signed(3, "the data"));
 
 describe("rollback", () => {
-  it("an old record that is validly signed is not returned by a reader that saw a newer one", async () => {
+  it("M5: an old record that is validly signed is not returned by a reader that saw a newer one", async () => {
     const cache = memoryCache();
     await get([honest], { cache });
     const error = await rejectionOf("RECORD_STALE", get([serves("replays", signed(2, "old"))], { cache }));
@@ -39,7 +39,7 @@ describe("rollback", () => {
 });
 
 describe("freeze", () => {
-  it("replicas that show nothing new are believed for maxAgeMs and no longer", async () => {
+  it("M10: replicas that show nothing new are believed for maxAgeMs and no longer", async () => {
     const clock = new FakeClock();
     const cache = memoryCache();
     const frozen = [serves("a", signed(clock.nowMs(), "x")), serves("b", signed(clock.nowMs(), "x"))];
@@ -51,7 +51,7 @@ describe("freeze", () => {
 });
 
 describe("poisoning", () => {
-  it("the last of 40 replicas is enough if it is honest", async () => {
+  it("M8: the last of 40 replicas is enough if it is honest", async () => {
     const liars = Array.from({ length: 39 }, (_, i) => {
       const label = `liar ${i}`;
       const bodies = [
@@ -71,7 +71,7 @@ describe("poisoning", () => {
 });
 
 describe("endless data and slow drip", () => {
-  it("a provider that ignores cap and deadline cannot pass bytes or hold the reader", async () => {
+  it("U1: a provider that ignores cap and deadline cannot pass bytes or hold the reader", async () => {
     const clock = new FakeClock();
     const endless = serves("endless", new Uint8Array(20 * 1024 * 1024));
     const got = get([endless, hangs("drip"), honest], { clock });
@@ -79,7 +79,7 @@ describe("endless data and slow drip", () => {
     expect((await got).replicas.map(({ verdict }) => verdict)).toEqual(["unreachable", "unreachable", "fresh"]);
   });
 
-  it("every replica is told the cap and the signal", async () => {
+  it("U1: every replica is told the cap and the signal", async () => {
     const seen: unknown[] = [];
     const watching = readerThat("a", async ({ maxBytes, kind, signal }) => {
       seen.push([maxBytes, kind, signal instanceof AbortSignal]);
@@ -89,7 +89,7 @@ describe("endless data and slow drip", () => {
     expect(seen).toEqual([[1.5 * 1024 * 1024, "record", true]]);
   });
 
-  it("an object's good replica answers in time beside one that drips", async () => {
+  it("U1: an object's good replica answers in time beside one that drips", async () => {
     const clock = new FakeClock();
     const data = utf8("object");
     const got = getObject({
@@ -107,7 +107,7 @@ describe("endless data and slow drip", () => {
 });
 
 describe("request amplification", () => {
-  it("a route cannot make a reader send more requests than its budget", async () => {
+  it("U1: a route cannot make a reader send more requests than its budget", async () => {
     const urls = Array.from({ length: 16 }, (_, i) => `https://${i}.example/r`);
     const urlReader = urlsWith({});
     const clock = new FakeClock();
@@ -118,7 +118,7 @@ describe("request amplification", () => {
     expect(urlReader.asked).toHaveLength(16);
   });
 
-  it("a route's URLs that nobody opens are never asked", async () => {
+  it("U1: a route's URLs that nobody opens are never asked", async () => {
     const urls = ["file:/etc/passwd", "ftp://a.example/r", "http://127.0.0.1/r"];
     const urlReader = urlsWith({});
     const error = await rejectionOf("RECORD_UNAVAILABLE", get([], { route: routeWith({ urls }), urlReader }));
@@ -128,7 +128,7 @@ describe("request amplification", () => {
 });
 
 describe("fork", () => {
-  it("two bodies under one version are found in every order of the replicas, and by two readers of one cache", async () => {
+  it("M9: two bodies under one version are found in every order of the replicas, and by two readers of one cache", async () => {
     const x = serves("x", signed(3, "x"));
     const y = serves("y", signed(3, "y"));
     for (const order of [
@@ -146,7 +146,7 @@ describe("fork", () => {
 });
 
 describe("fast-forward with a stolen key", () => {
-  it("a higher epoch under a new key restores reads and writes", async () => {
+  it("M6: a higher epoch under a new key restores reads and writes", async () => {
     const cache = memoryCache();
     const thief = signed(Number.MAX_SAFE_INTEGER, "the thief's");
     expect((await get([serves("a", thief)], { cache })).record.ver).toBe(Number.MAX_SAFE_INTEGER);
@@ -170,7 +170,7 @@ describe("fast-forward with a stolen key", () => {
 });
 
 describe("hostile objects in place of errors and answers", () => {
-  it("never become a crash", async () => {
+  it("M8: hostile objects in place of errors and answers are unreachable replicas, never a crash", async () => {
     const hostile = new Proxy(
       {},
       {

@@ -45,7 +45,7 @@ const sourceCalls: readonly ((source: ChainSource) => Promise<unknown>)[] = [
 ];
 
 describe("credentials", () => {
-  it("stand in no error, whatever the server does", async () => {
+  it("U1: credentials stand in no error, whatever the server does", async () => {
     let status = 200;
     const server = await start((_, response) => {
       if (status === 0) response.destroy();
@@ -70,7 +70,7 @@ describe("credentials", () => {
     expect(server.seen.every(({ headers }) => headers["x-api-key"] === SECRET)).toBe(true);
   });
 
-  it("do not follow a redirect to another origin, or another port of the same host", async () => {
+  it("U1: credentials do not follow a redirect to another origin, or another port of the same host", async () => {
     const thief = await start((_, response) => {
       reply(response, 200, "x");
     });
@@ -88,7 +88,7 @@ describe("credentials", () => {
     expect(thief.seen).toEqual([]);
   });
 
-  it("user info in a redirect is refused and not shown", async () => {
+  it("U1: user info in a redirect is refused and not shown", async () => {
     const server = await start((_, response) => {
       reply(response, 302, "", { location: `http://user:${SECRET}@${server.host}/` });
     });
@@ -105,7 +105,7 @@ describe("credentials", () => {
     expect(server.seen).toHaveLength(2);
   });
 
-  it("user info in a base URL is refused and not shown", async () => {
+  it("U1: user info in a base URL is refused and not shown", async () => {
     for (const create of [http, esplora]) {
       let error: unknown;
       try {

@@ -111,7 +111,7 @@ describe.each(readers)("%s", (_, read) => {
     expect(["NETWORK_TOO_LARGE", "NETWORK_UNREACHABLE"]).toContain(outcome);
   });
 
-  it("a body in single bytes is read whole, and counted", async () => {
+  it("U1: a body in single bytes is read whole, and counted", async () => {
     server = await serve((_request, response) => {
       response.writeHead(200);
       for (let i = 0; i < 20_000; i++) response.write("x");
@@ -144,7 +144,7 @@ describe("a server that drips", () => {
     };
   })();
 
-  it("is cut off by the caller's deadline in the middle of the body", async () => {
+  it("U1: a server that drips is cut off by the caller's deadline in the middle of the body", async () => {
     let closed = false;
     server = await serve((_request, response) => {
       response.on("close", () => {

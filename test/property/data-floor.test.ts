@@ -36,8 +36,8 @@ function unrulyCache(): Cache {
   };
 }
 
-describe("M7: the floor", () => {
-  it("is read as it was written", () => {
+describe("the floor", () => {
+  it("M7: a floor is read as it was written", () => {
     fc.assert(
       fc.property(floor, (value) => {
         expect(decodeFloor(encodeFloor(value), "k")).toEqual(value);
@@ -46,7 +46,7 @@ describe("M7: the floor", () => {
     );
   });
 
-  it("is never lowered, by whatever runs at once, and ends as the greatest", async () => {
+  it("M7: the floor is never lowered, by whatever runs at once, and ends as the greatest", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(floor, { minLength: 1, maxLength: 8 }), async (floors) => {
         const cache = unrulyCache();
@@ -78,8 +78,8 @@ describe("M7: the floor", () => {
   });
 });
 
-describe("M6: the next epoch", () => {
-  it("is above every known one and above all that is settled, and the chain reaches it", () => {
+describe("the next epoch", () => {
+  it("M6: the next epoch is above every known one and above all that is settled, and the chain reaches it", () => {
     const input = fc.record({
       tipHeight: fc.nat(1_000_000),
       minConfirmations: fc.integer({ min: 1, max: 12 }),

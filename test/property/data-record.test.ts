@@ -31,7 +31,7 @@ function tryParse(bytes: Uint8Array) {
 }
 
 describe("records", () => {
-  it("M3: are read as they were written", () => {
+  it("M3: records are read as they were written", () => {
     fc.assert(
       fc.property(record, (value) => {
         const body = encodeRecord(value);

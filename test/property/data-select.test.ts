@@ -122,9 +122,9 @@ const worlds = fc.tuple(
   fc.constantFrom(null, "x" as const, "y" as const),
 );
 
-describe("M8: with any mix of replicas", () => {
+describe("with any mix of replicas", () => {
   it(
-    "the result is the highest valid version or the right error",
+    "M8: the result is the highest valid version or the right error",
     () => {
       fc.assert(
         fc.property(worlds, ([behaviours, floorVer, cachedData]) => {
@@ -140,7 +140,7 @@ describe("M8: with any mix of replicas", () => {
   );
 
   it(
-    "the order of the replicas has no influence, and each has one verdict",
+    "M8: the order of the replicas has no influence, and each has one verdict",
     () => {
       const shuffled = worlds.chain(([behaviours, floorVer, cachedData]) =>
         fc.tuple(
@@ -171,7 +171,7 @@ describe("M8: with any mix of replicas", () => {
   );
 
   it(
-    "liars alone change nothing that honest replicas prove",
+    "M8: liars alone change nothing that honest replicas prove",
     () => {
       fc.assert(
         fc.property(fc.array(honest, { minLength: 1, maxLength: 4 }), fc.array(liar, { maxLength: 6 }), (good, bad) => {

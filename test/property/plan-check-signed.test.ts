@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { encodeHex } from "../../src/bytes/hex.js";
 import { networks } from "../../src/chain/network.js";
 import { parseTransaction } from "../../src/chain/transaction.js";
 import { isHawserError } from "../../src/errors.js";
@@ -7,6 +8,7 @@ import { parseName } from "../../src/name/name.js";
 import { checkSigned } from "../../src/plan/check-signed.js";
 import { planRegistration } from "../../src/plan/registration.js";
 import { coinsOf, sign, testWallet } from "../unit/plan/coins.js";
+import { extractByOracle } from "../unit/plan/oracle.js";
 import { numRuns } from "./runs.js";
 
 const own = await testWallet();
@@ -32,6 +34,7 @@ function check(answer: Uint8Array): void {
     const { inputs: honestInputs, ...honestRest } = parseTransaction(honest.raw);
     expect({ ...rest, raw: null }).toEqual({ ...honestRest, raw: null });
     expect(inputs).toEqual(honestInputs);
+    expect(encodeHex(raw)).toBe(extractByOracle(planned.psbt, answer, own.p2wpkh.publicKey));
   } catch (error) {
     if (!isHawserError(error)) throw error;
     expect(error.code).toBe("WALLET_ANSWER_INVALID");

@@ -27,8 +27,8 @@ function orRefused<T>(codes: readonly string[], act: () => T): T | null {
 
 const profileCodes = ["PROFILE_INVALID", "PROFILE_UNSUPPORTED"];
 
-describe("P5: codecs", () => {
-  it("profiles survive encode and decode", () => {
+describe("codecs", () => {
+  it("P5: profiles survive encode and decode", () => {
     fc.assert(
       fc.property(anyProfile, (profile) => {
         const bytes = encodeProfile(profile);
@@ -42,7 +42,7 @@ describe("P5: codecs", () => {
     );
   });
 
-  it("nodes survive encode and decode", () => {
+  it("P5: nodes survive encode and decode", () => {
     fc.assert(
       fc.property(fc.oneof(anyLeaf, anyInner), (node) => {
         expect(parseNode(encodeNode(node, ""), "")).toEqual(node);
@@ -51,7 +51,7 @@ describe("P5: codecs", () => {
     );
   });
 
-  it("about has one text, whatever the order of its members", () => {
+  it("P5: about has one text, whatever the order of its members", () => {
     fc.assert(
       fc.property(anyAbout, (about) => {
         const reversed = Object.create(null) as Record<string, (typeof about)[string]>;
@@ -63,7 +63,7 @@ describe("P5: codecs", () => {
     );
   });
 
-  it("a profile with one flipped bit is refused, or is another profile in its own one form", () => {
+  it("P5: a profile with one flipped bit is refused, or is another profile in its own one form", () => {
     fc.assert(
       fc.property(anyProfile, fc.nat(), (profile, bit) => {
         const bytes = encodeProfile(profile);
@@ -75,7 +75,7 @@ describe("P5: codecs", () => {
     );
   });
 
-  it("a node with one flipped bit is refused by its hash, at every bit", async () => {
+  it("P5: a node with one flipped bit is refused by its hash, at every bit", async () => {
     await fc.assert(
       fc.asyncProperty(anyEntry, fc.nat(), async (entry, bit) => {
         const bytes = encodeNode({ entries: [entry] }, "");
@@ -91,7 +91,7 @@ describe("P5: codecs", () => {
     );
   });
 
-  it("mutated bytes give a HawserError or a document in its one form", () => {
+  it("P5: mutated bytes give a HawserError or a document in its one form", () => {
     fc.assert(
       fc.property(
         anyProfile.chain((profile) => mutated(encodeProfile(profile))),
@@ -114,7 +114,7 @@ describe("P5: codecs", () => {
     );
   });
 
-  it("arbitrary bytes and JSON give nothing but a HawserError", () => {
+  it("P5: arbitrary bytes and JSON give nothing but a HawserError", () => {
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.json().map(utf8)), (bytes) => {
         expect(orRefused(profileCodes, () => parseProfile(bytes, "alice"))).toBeNull();

@@ -34,8 +34,8 @@ const batch = fc
   .record({ from: fc.nat({ max: 1_200 }), count: fc.nat({ max: 900 }), epoch: fc.integer({ min: -2, max: 3 }) })
   .map(({ from, count, epoch }) => Array.from({ length: count }, (_, i) => ({ number: from + i, epoch })));
 
-describe("P3: the index depends on the set of entries alone", () => {
-  it("any series of batches leads to the tree that is built from scratch, and to its nodes alone", async () => {
+describe("the index depends on the set of entries alone", () => {
+  it("P3: any series of batches leads to the tree that is built from scratch, and to its nodes alone", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 5 }), async (batches) => {
         const entries = new Map<string, IndexEntry>();
@@ -67,7 +67,7 @@ describe("P3: the index depends on the set of entries alone", () => {
     );
   });
 
-  it("single changes around the size of a leaf do the same", async () => {
+  it("P3: single changes around the size of a leaf do the same", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.nat({ max: 50 }), fc.boolean()), { minLength: 30, maxLength: 90 }),
@@ -94,7 +94,7 @@ describe("P3: the index depends on the set of entries alone", () => {
     );
   });
 
-  it("every entry is found, every other key is proven absent, and the listing is complete", async () => {
+  it("P3: every entry is found, every other key is proven absent, and the listing is complete", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(anyEntry, { maxLength: 60, selector: (entry) => entry.key }),
@@ -116,7 +116,7 @@ describe("P3: the index depends on the set of entries alone", () => {
     );
   });
 
-  it("a proof with a node left out is an error, never an absence", async () => {
+  it("P3: a proof with a node left out is an error, never an absence", async () => {
     const entries = Array.from({ length: 900 }, (_, i) => numbered(i, 0));
     const { root, store } = await build(entries);
     await fc.assert(

@@ -27,8 +27,8 @@ function inputWith(storage: readonly StorageReader[], changes: Partial<GetObject
   };
 }
 
-describe("I2: getObject", () => {
-  it("takes the first replica whose bytes hash to the key", async () => {
+describe("getObject", () => {
+  it("I2: getObject takes the first replica whose bytes hash to the key", async () => {
     const provider = memoryStorage();
     await provider.write(path, data, { kind: "object" });
     const got = await getObject(inputWith([fails("a"), serves("b", utf8("other")), provider]));
@@ -37,7 +37,7 @@ describe("I2: getObject", () => {
     expect(got.attempts.map(({ label }) => label)).toEqual(["a", "b"]);
   });
 
-  it("looks at the entry's URLs and under the profile's storage", async () => {
+  it("I2: getObject looks at the entry's URLs and under the profile's storage", async () => {
     const content = { size: 1, type: null, name: null, urls: ["https://a.example/o"] };
     const atUrl = urlsWith({ "https://a.example/o": data });
     expect((await getObject(inputWith([], { content, urlReader: atUrl }))).label).toBe("https://a.example/o");
@@ -46,14 +46,14 @@ describe("I2: getObject", () => {
     expect(got.label).toBe(`https://b.example/${path}`);
   });
 
-  it("tells wrong bytes from none", async () => {
+  it("P6: getObject tells wrong bytes from none", async () => {
     const wrong = await rejectionOf("CONTENT_UNVERIFIED", getObject(inputWith([fails("a"), serves("b", utf8("x"))])));
     expect(wrong.details).toMatchObject({ key, attempts: [{ label: "a" }, { label: "b" }] });
     const none = await rejectionOf("CONTENT_UNAVAILABLE", getObject(inputWith([fails("a"), serves("b", null)])));
     expect(none.details.attempts).toHaveLength(2);
   });
 
-  it("U1: admits 1 MiB and no more", async () => {
+  it("I1, U1: an object of 1 MiB is admitted and no larger one", async () => {
     const large = new Uint8Array(1024 * 1024);
     expect((await getObject(inputWith([serves("a", large)], { key: contentKey(large) }))).bytes).toHaveLength(
       large.length,
@@ -62,14 +62,14 @@ describe("I2: getObject", () => {
     await rejectionOf("CONTENT_UNAVAILABLE", getObject(inputWith([serves("a", larger)], { key: contentKey(larger) })));
   });
 
-  it("goes on when a replica hangs", async () => {
+  it("I2: getObject goes on when a replica hangs", async () => {
     const clock = new FakeClock();
     const got = getObject(inputWith([hangs("a"), serves("b", data)], { clock }));
     await clock.advance(1_500);
     expect((await got).label).toBe("b");
   });
 
-  it("refuses a key that it cannot read", async () => {
+  it("I3: getObject refuses a key that it cannot read", async () => {
     const cid = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi";
     await rejectionOf("INPUT_INVALID", getObject(inputWith([], { key: cid })));
     await rejectionOf("INPUT_INVALID", getObject(inputWith([], { key: key.toUpperCase() })));

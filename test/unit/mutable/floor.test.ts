@@ -14,14 +14,14 @@ import {
 import { raiseFloor, readFloor } from "../../../src/mutable/floor-cache.js";
 import { context, digestOf, errorOf, floorAt, rejectionOf } from "./world.js";
 
-describe("M5: the order of versions", () => {
-  it("is by epoch, then by ver", () => {
+describe("the order of versions", () => {
+  it("M5: versions order by epoch, then by ver", () => {
     expect(compareVersion({ epoch: 1, ver: 1 }, { epoch: 1, ver: 1 })).toBe(0);
     expect(compareVersion({ epoch: 1, ver: 1 }, { epoch: 1, ver: 2 })).toBeLessThan(0);
     expect(compareVersion({ epoch: 2, ver: 1 }, { epoch: 1, ver: 2 ** 53 - 1 })).toBeGreaterThan(0);
   });
 
-  it("gives the greatest floor, and of equal ones the one that knows its data", () => {
+  it("M5: of several floors the greatest counts, and of equal ones the one that knows its data", () => {
     const low = floorAt(9, "x", 1);
     const high = floorAt(1, null, 2);
     const known = floorAt(1, "y", 2);
@@ -43,8 +43,8 @@ describe("M5: the order of versions", () => {
   });
 });
 
-describe("M7: the cached floor", () => {
-  it("has network, name, tenure and id in its key", () => {
+describe("the cached floor", () => {
+  it("M5: the floor has network, name, tenure and id in its key", () => {
     const key = floorKey(context);
     expect(key).toBe(`floor/regtest/alice/${"1f".repeat(32)}/settings`);
     const others = [{ network: networks.signet }, { name: "bob" }, { tenure: "2f".repeat(32) }, { id: "x" }];
@@ -54,26 +54,28 @@ describe("M7: the cached floor", () => {
   it.each<[Floor]>([
     [{ epoch: 0, ver: 0, sha256: null, sig: null }],
     [{ ...floorAt(2 ** 53 - 1, "x"), sig: "5a".repeat(64) }],
-  ])("is read as it was written", (floor) => {
+  ])("M7: the floor is read as it was written", (floor) => {
     expect(decodeFloor(encodeFloor(floor), "k")).toEqual(floor);
   });
 
   it.each([
-    ["", "{}", "[]", "null", '{"epoch":1,"ver":1}'],
+    [""],
+    ["null"],
+    ["[]"],
+    ["{}"],
+    ['{"epoch":1,"ver":1}'],
     ['{"epoch":-1,"ver":1,"sha256":null,"sig":null}'],
+    ['{"epoch":"1","ver":1,"sha256":null,"sig":null}'],
     ['{"epoch":1,"ver":-1,"sha256":null,"sig":null}'],
     ['{"epoch":1,"ver":"1","sha256":null,"sig":null}'],
     ['{"epoch":1,"ver":1,"sha256":"xx","sig":null}'],
     ['{"epoch":1,"ver":1,"sha256":null,"sig":"xx"}'],
     ['{"epoch":1,"ver":1,"sha256":null,"sig":null,"x":1}'],
-  ])("that is damaged is an error, never no floor: %s", (...texts) => {
-    for (const text of texts) {
-      const error = errorOf("CACHE_CORRUPT", () => decodeFloor(utf8(text), "the/key"));
-      expect(error.details.key).toBe("the/key");
-    }
+  ])("M7: a damaged floor is an error, never no floor: %s", (text) => {
+    expect(errorOf("CACHE_CORRUPT", () => decodeFloor(utf8(text), "the/key")).details.key).toBe("the/key");
   });
 
-  it("rises, is never lowered, and tells what it was", async () => {
+  it("M7: the floor rises, is never lowered, and tells what it was", async () => {
     const cache = memoryCache();
     expect(await raiseFloor(cache, "k", floorAt(5, "x"))).toBeNull();
     expect(await raiseFloor(cache, "k", floorAt(4, "w"))).toMatchObject(floorAt(5, "x"));
@@ -83,21 +85,21 @@ describe("M7: the cached floor", () => {
     expect(await readFloor(cache, "k")).toMatchObject(floorAt(6, "y"));
   });
 
-  it("keeps the first of two data under one version", async () => {
+  it("M7: the floor keeps the first of two data under one version", async () => {
     const cache = memoryCache();
     await raiseFloor(cache, "k", floorAt(5, "x"));
     expect(await raiseFloor(cache, "k", floorAt(5, "y"))).toMatchObject(floorAt(5, "x"));
     expect(await readFloor(cache, "k")).toMatchObject(floorAt(5, "x"));
   });
 
-  it("learns the data of a version that it knew without", async () => {
+  it("M7: the floor learns the data of a version that it knew without", async () => {
     const cache = memoryCache();
     await raiseFloor(cache, "k", floorAt(5));
     await raiseFloor(cache, "k", floorAt(5, "x"));
     expect(await readFloor(cache, "k")).toMatchObject(floorAt(5, "x"));
   });
 
-  it("that is damaged stays as it is", async () => {
+  it("M7: a damaged floor stays as it is", async () => {
     const cache = memoryCache();
     await cache.update("k", () => ({ value: utf8("{"), result: null }));
     await rejectionOf("CACHE_CORRUPT", raiseFloor(cache, "k", floorAt(5, "x")));

@@ -5,6 +5,7 @@ import { HawserError } from "../../../src/errors.js";
 import { floorKey } from "../../../src/mutable/floor.js";
 import { raiseFloor, readFloor } from "../../../src/mutable/floor-cache.js";
 import { fetchRecordReplies, type GetRecordInput, getRecord } from "../../../src/mutable/get.js";
+import { verifyForkProof } from "../../../src/mutable/verify-fork.js";
 import type { Cache, StorageReader } from "../../../src/ports.js";
 import { ReadBudget } from "../../../src/route/budget.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
@@ -30,7 +31,7 @@ function inputWith(storage: readonly StorageReader[], changes: Partial<GetRecord
 }
 
 describe("getRecord", () => {
-  it("reads the path of the epoch on a provider and every URL of the route", async () => {
+  it("M8: a reader asks the path of the epoch on a provider and every URL of the route", async () => {
     const provider = memoryStorage();
     await provider.write("records/regtest/alice/settings@7.json", signed(2, "b"), { kind: "record" });
     await provider.write("records/regtest/alice/settings@8.json", signed(9, "z", { context: { epoch: 8 } }), {
@@ -45,14 +46,14 @@ describe("getRecord", () => {
     expect(got.replicas.map(({ verdict }) => verdict)).toEqual(["behind", "fresh"]);
   });
 
-  it("M7: has the floor in the cache before it returns", async () => {
+  it("M7: the floor is in the cache before the value is returned", async () => {
     const cache = memoryCache();
     const got = await getRecord(inputWith([serves("a", signed(3, "c"))], { cache }));
     expect(await readFloor(cache, key)).toEqual(got.floor);
     expect(got.floor).toMatchObject({ epoch: 7, ver: 3, sha256: digestOf("c"), sig: got.record.sig });
   });
 
-  it("M7: returns nothing when the cache cannot keep the floor", async () => {
+  it("M7: nothing is returned when the cache cannot keep the floor", async () => {
     const cache: Cache = {
       ...memoryCache(),
       get: async () => null,
@@ -61,7 +62,7 @@ describe("getRecord", () => {
     await rejectionOf("CACHE_UNAVAILABLE", getRecord(inputWith([serves("a", signed(3, "c"))], { cache })));
   });
 
-  it("M7: waits until the floor is durable", async () => {
+  it("M7: the value waits until the floor is durable", async () => {
     const inner = memoryCache();
     let durable: () => void = () => undefined;
     const cache: Cache = {
@@ -87,7 +88,7 @@ describe("getRecord", () => {
     expect((await got).record.ver).toBe(3);
   });
 
-  it("M5: does not return what is older than the cache knows", async () => {
+  it("M5: what is older than the cache knows is not returned", async () => {
     const cache = memoryCache();
     await raiseFloor(cache, key, floorAt(4, "d"));
     await rejectionOf("RECORD_STALE", getRecord(inputWith([serves("a", signed(3, "c"))], { cache })));
@@ -100,13 +101,20 @@ describe("getRecord", () => {
     await rejectionOf("CACHE_CORRUPT", getRecord(inputWith([serves("a", signed(3, "c"))], { cache })));
   });
 
-  it("M9: finds a fork between two reads", async () => {
+  it("M9: a fork between two reads is found", async () => {
     const cache = memoryCache();
     await getRecord(inputWith([serves("a", signed(3, "c"))], { cache }));
     await rejectionOf("RECORD_FORKED", getRecord(inputWith([serves("a", signed(3, "d"))], { cache })));
   });
 
-  it("M9: finds a fork between two reads that run at once", async () => {
+  it("M9: a fork against what was read before has a proof that others can check, though its data is gone", async () => {
+    const cache = memoryCache();
+    await getRecord(inputWith([serves("a", signed(3, "c"))], { cache }));
+    const error = await rejectionOf("RECORD_FORKED", getRecord(inputWith([serves("a", signed(3, "d"))], { cache })));
+    expect(verifyForkProof(error.details.proof)).toMatchObject({ tenure: context.tenure, epoch: 7, ver: 3 });
+  });
+
+  it("M9: a fork between two reads that run at once is found", async () => {
     const cache = memoryCache();
     const outcomes = await Promise.allSettled([
       getRecord(inputWith([serves("a", signed(3, "c"))], { cache })),
@@ -117,7 +125,7 @@ describe("getRecord", () => {
     expect(rejected?.reason).toMatchObject({ code: "RECORD_FORKED" });
   });
 
-  it("M7: asks again when another read returned something newer in the meantime", async () => {
+  it("M7: replicas are asked again when another read returned something newer in the meantime", async () => {
     const cache = memoryCache();
     let asked = 0;
     const lagging = readerThat("a", async () => {
@@ -130,7 +138,7 @@ describe("getRecord", () => {
     expect(asked).toBe(2);
   });
 
-  it("M7: asks again when the replies were asked for before another read returned something newer", async () => {
+  it("M7: replicas are asked again when the replies were asked for before another read returned something newer", async () => {
     const cache = memoryCache();
     const early = inputWith([serves("a", signed(3, "c"))], { cache });
     const replies = fetchRecordReplies(early);
@@ -140,7 +148,7 @@ describe("getRecord", () => {
     await rejectionOf("RECORD_STALE", getRecord({ ...early, replies }));
   });
 
-  it("M7: is stale when the newer one cannot be had any more", async () => {
+  it("M7: a record is stale when the newer one cannot be had any more", async () => {
     const cache = memoryCache();
     const stuck = readerThat("a", async () => {
       await raiseFloor(cache, key, floorAt(4, "d"));
@@ -158,19 +166,39 @@ describe("getRecord", () => {
     expect(await readFloor(cache, key)).toMatchObject({ ver: clock.nowMs() });
   });
 
-  it("M11: hands the caller's bounds on", async () => {
+  it("M10: a record that is 10 minutes ahead raises the floor, and one of now is stale after it", async () => {
+    const clock = new FakeClock();
+    const cache = memoryCache();
+    const route = routeWith({ maxAgeMs: 60_000 });
+    const ahead = clock.nowMs() + 600_000;
+    expect((await getRecord(inputWith([serves("a", signed(ahead, "x"))], { cache, clock, route }))).floor.ver).toBe(
+      ahead,
+    );
+    const now = inputWith([serves("a", signed(clock.nowMs(), "y"))], { cache, clock, route });
+    await rejectionOf("RECORD_STALE", getRecord(now));
+  });
+
+  it("M11: the caller's bounds hold", async () => {
     const storage = [serves("a", signed(3, "c")), serves("b", signed(4, "d"))];
     expect((await getRecord(inputWith(storage, { maxVersion: 3 }))).record.ver).toBe(3);
     expect((await getRecord(inputWith(storage, { accept: ({ ver }) => ver === 3 }))).record.ver).toBe(3);
     await rejectionOf("RECORD_STALE", getRecord(inputWith(storage, { minVersion: 5 })));
   });
 
-  it("M8: asks as many replicas as the caller chose", async () => {
+  it("M8: as many replicas are asked as the caller chose", async () => {
     const storage = [serves("a", signed(3, "c")), serves("b", signed(4, "d"))];
     expect((await getRecord(inputWith(storage, { maxReplicas: 1 }))).replicas).toHaveLength(1);
   });
 
-  it("M8: waits for a slow replica until its deadline, not longer", async () => {
+  it("M8: a URL that nothing opens takes no place of a replica that can be asked", async () => {
+    const urls = ["ftp://a.example/r", "https://b.example/r", "https://c.example/r"];
+    const urlReader = urlsWith({ "https://b.example/r": signed(3, "c") });
+    const got = await getRecord(inputWith([], { maxReplicas: 1, route: routeWith({ urls }), urlReader }));
+    expect(got.replicas.map(({ verdict }) => verdict)).toEqual(["unreachable", "fresh"]);
+    expect(urlReader.asked).toEqual(["https://b.example/r"]);
+  });
+
+  it("M8: a slow replica is waited for until its deadline, not longer", async () => {
     const clock = new FakeClock();
     const slow = readerThat("slow", async () => {
       await clock.delay(14_000);
@@ -181,12 +209,12 @@ describe("getRecord", () => {
     expect((await got).replicas.map(({ verdict }) => verdict)).toEqual(["behind", "fresh", "unreachable"]);
   });
 
-  it("tells an outage from tampering", async () => {
+  it("M8: an outage is told from tampering", async () => {
     await rejectionOf("RECORD_UNAVAILABLE", getRecord(inputWith([fails("a"), serves("b", null)])));
     await rejectionOf("RECORD_UNVERIFIED", getRecord(inputWith([fails("a"), serves("b", utf8("{}"))])));
   });
 
-  it("M3: raises the limit of the body with that of the data", async () => {
+  it("M3: the limit of the body is raised with that of the data", async () => {
     const data = "x".repeat(1.2 * 1024 * 1024);
     const storage = [serves("a", signed(1, data))];
     await rejectionOf("RECORD_UNAVAILABLE", getRecord(inputWith(storage)));

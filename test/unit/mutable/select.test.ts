@@ -37,8 +37,8 @@ function fails<Code extends ErrorCode>(
   return errorOf(code, () => select(replies, changes));
 }
 
-describe("M8: the highest version that verifies", () => {
-  it("is chosen wherever it stands, with a verdict on every replica", () => {
+describe("the highest version that verifies", () => {
+  it("M8: the highest version is chosen wherever it stands, with a verdict on every replica", () => {
     const replies = [
       answered("old", signed(2, "b")),
       forged,
@@ -63,7 +63,7 @@ describe("M8: the highest version that verifies", () => {
     ]);
   });
 
-  it("says why a replica does not count", () => {
+  it("M8: the verdict says why a replica does not count", () => {
     const [, second] = select([answered("a", signed(1, "a")), forged]).replicas;
     expect(second?.reason).toMatch(/signature/);
   });
@@ -74,19 +74,19 @@ describe("M8: the highest version that verifies", () => {
     ["only unreachable", [unreachable("a")], "RECORD_UNAVAILABLE"],
     ["a forged one", [absent("a"), forged, unreachable("b")], "RECORD_UNVERIFIED"],
     ["bytes that are no record", [answered("a", new Uint8Array(1))], "RECORD_UNVERIFIED"],
-  ] as const)("with %s is %s", (_, replies, code) => {
+  ] as const)("M8: with %s there is nothing to choose", (_, replies, code) => {
     const error = fails(code, replies);
     expect(error.details.id).toBe("settings");
     expect(error.details.attempts.map(({ label }) => label)).toEqual(replies.map(({ label }) => label));
   });
 
-  it("is from the future before it is unverified", () => {
+  it("M8: RECORD_FROM_FUTURE goes before RECORD_UNVERIFIED", () => {
     const route = routeWith({ maxAgeMs: MINUTE });
     const ahead = answered("ahead", signed(NOW + 11 * MINUTE, "x"));
     fails("RECORD_FROM_FUTURE", [forged, ahead, absent("a")], { route, nowMs: NOW });
   });
 
-  it("is checked stale, then expired, then forked", () => {
+  it("M8: the highest is checked stale, then expired, then forked", () => {
     const route = routeWith({ maxAgeMs: MINUTE });
     const ver = NOW - 2 * MINUTE;
     const replies = [answered("a", signed(ver, "x")), answered("b", signed(ver, "y"))];
@@ -95,14 +95,14 @@ describe("M8: the highest version that verifies", () => {
     fails("RECORD_FORKED", replies, { route, nowMs: NOW - MINUTE });
   });
 
-  it("needs the route of the context", () => {
+  it("M8: the route must be that of the context", () => {
     const replies = [answered("a", signed(1, "x"))];
     fails("INPUT_INVALID", replies, { route: routeWith({ id: "other" }) });
     fails("INPUT_INVALID", replies, { route: routeWith({ epoch: 8 }) });
   });
 });
 
-describe("M5: below the floor", () => {
+describe("the floor", () => {
   const replies = [answered("a", signed(3, "x")), answered("b", signed(2, "w"))];
 
   it.each<[string, Partial<SelectInput>, number]>([
@@ -111,7 +111,7 @@ describe("M5: below the floor", () => {
     ["the route's minVer", { route: routeWith({ minVer: 4 }) }, 4],
     ["the caller's minimum", { minVersion: 4 }, 4],
     ["a floor of a later epoch", { cached: floorAt(1, "y", 8) }, 1],
-  ])("of %s is stale", (_, changes, ver) => {
+  ])("M5: below %s is stale", (_, changes, ver) => {
     const error = fails("RECORD_STALE", replies, changes);
     expect(error.details).toMatchObject({ id: "settings", got: { epoch: 7, ver: 3 }, floor: { ver } });
     expect(error.details.attempts.map(({ code }) => code)).toEqual(["answered", "answered"]);
@@ -123,12 +123,12 @@ describe("M5: below the floor", () => {
     ["the route's minVer", { route: routeWith({ minVer: 3 }) }],
     ["the caller's minimum", { minVersion: 3 }],
     ["a floor of an earlier epoch", { cached: floorAt(9, "y", 6) }],
-  ])("at %s is not", (_, changes) => {
+  ])("M5: at %s is not stale", (_, changes) => {
     expect(select(replies, changes).record.ver).toBe(3);
   });
 });
 
-describe("M9: forks", () => {
+describe("forks", () => {
   const x = answered("x", signed(5, "x"));
   const y = answered("y", signed(5, "y"));
 
@@ -136,20 +136,20 @@ describe("M9: forks", () => {
     ["x first", [x, y]],
     ["y first", [y, x]],
     ["with an older one between", [x, answered("old", signed(4, "w")), y]],
-  ])("at the top are an error in every order: %s", (_, replies) => {
+  ])("M9: two data at the top are RECORD_FORKED in every order: %s", (_, replies) => {
     const { proof } = fails("RECORD_FORKED", replies).details;
     expect(proof).toMatchObject({ network: "regtest", name: "alice", id: "settings", epoch: 7, ver: 5 });
     expect(proof.tenure).toBe(context.tenure);
     expect(verifyForkProof(proof)).toBe(proof);
   });
 
-  it("against the cached digest are an error too", () => {
+  it("M9: data against the cached digest is RECORD_FORKED", () => {
     const { proof } = fails("RECORD_FORKED", [x], { cached: floorAt(5, "y") }).details;
     expect(proof.records[0]).toBe(new TextDecoder().decode(signed(5, "x")));
     expect(proof.records[1]).toContain(digestOf("y"));
   });
 
-  it("below are listed, and healed by a higher version", () => {
+  it("M9: a fork below is listed, and healed by a higher version", () => {
     const replies = [x, y, answered("top", signed(6, "z")), answered("old", signed(4, "w"))];
     expect(verdicts(replies)).toEqual([
       ["x", "forked", 5],
@@ -164,7 +164,7 @@ describe("M9: forks", () => {
     expect(verdicts([x, answered("top", signed(6, "z"))], { cached: floorAt(5, "x") })[0]).toEqual(["x", "behind", 5]);
   });
 
-  it("are not two forms or two signatures of the same data", () => {
+  it("M9: two forms of the same data are no fork", () => {
     const text = new TextDecoder().decode(signed(5, "x"));
     const spaced = answered("spaced", new TextEncoder().encode(` ${text} `));
     expect(verdicts([x, spaced])).toEqual([
@@ -173,28 +173,28 @@ describe("M9: forks", () => {
     ]);
   });
 
-  it("need both records to verify", () => {
+  it("M9: a fork needs both records to verify", () => {
     expect(select([x, answered("evil", signed(5, "y", { signer: stranger }))]).record.ver).toBe(5);
   });
 
-  it("M11: are not hidden by a predicate that breaks the tie", () => {
+  it("M9: a fork is not hidden by a predicate that breaks the tie", () => {
     const accept: SelectInput["accept"] = ({ data }) => data[0] === 0x78;
     fails("RECORD_FORKED", [x, y], { accept });
     fails("RECORD_FORKED", [y, x], { accept });
   });
 });
 
-describe("M10: versions that are times", () => {
+describe("versions that are times", () => {
   const route = routeWith({ maxAgeMs: MINUTE });
 
-  it("expire after maxAgeMs", () => {
+  it("M10: a record expires after maxAgeMs, not at it", () => {
     const replies = [answered("a", signed(NOW, "x"))];
     expect(select(replies, { route, nowMs: NOW + MINUTE }).record.ver).toBe(NOW);
     const error = fails("RECORD_EXPIRED", replies, { route, nowMs: NOW + MINUTE + 1 });
     expect(error.details).toEqual({ id: "settings", ageMs: MINUTE + 1, maxAgeMs: MINUTE });
   });
 
-  it("may be 10 minutes ahead, and are dropped beyond", () => {
+  it("M10: a record may be 10 minutes ahead, and is dropped beyond", () => {
     const ahead = answered("ahead", signed(NOW + 10 * MINUTE, "x"));
     const further = answered("further", signed(NOW + 10 * MINUTE + 1, "y"));
     expect(select([ahead], { route, nowMs: NOW }).record.ver).toBe(NOW + 10 * MINUTE);
@@ -205,16 +205,16 @@ describe("M10: versions that are times", () => {
     ]);
   });
 
-  it("are plain numbers without maxAgeMs", () => {
+  it("M10: versions are plain numbers without maxAgeMs", () => {
     expect(select([answered("a", signed(1, "x"))], { nowMs: NOW }).record.ver).toBe(1);
     expect(select([answered("a", signed(2 ** 53 - 1, "x"))], { nowMs: NOW }).record.ver).toBe(2 ** 53 - 1);
   });
 });
 
-describe("M11: the caller's bounds", () => {
+describe("the caller's bounds", () => {
   const replies = [answered("a", signed(3, "x")), answered("b", signed(4, "y"))];
 
-  it("drop what is above the maximum", () => {
+  it("M11: what is above the maximum is dropped", () => {
     expect(verdicts(replies, { maxVersion: 3 })).toEqual([
       ["a", "fresh", 3],
       ["b", "refused", 4],
@@ -222,7 +222,7 @@ describe("M11: the caller's bounds", () => {
     expect(select(replies, { maxVersion: 4 }).record.ver).toBe(4);
   });
 
-  it("drop what the predicate refuses, and ask it once per record", () => {
+  it("M11: what the predicate refuses is dropped, and it is asked once per record", () => {
     let asked = 0;
     const accept: SelectInput["accept"] = ({ ver }) => {
       asked++;
@@ -238,7 +238,7 @@ describe("M11: the caller's bounds", () => {
     expect(asked).toBe(2);
   });
 
-  it("never see a record that does not verify", () => {
+  it("M11: the predicate never sees a record that does not verify", () => {
     const seen: number[] = [];
     const accept: SelectInput["accept"] = ({ ver }) => {
       seen.push(ver);
@@ -248,13 +248,13 @@ describe("M11: the caller's bounds", () => {
     expect(seen).toEqual([3, 4]);
   });
 
-  it("that leave nothing make the record unavailable", () => {
+  it("M11: bounds that leave nothing make the record unavailable", () => {
     const error = fails("RECORD_UNAVAILABLE", replies, { maxVersion: 2 });
     expect(error.details.attempts.map(({ code }) => code)).toEqual(["refused", "refused"]);
     fails("RECORD_UNVERIFIED", [...replies, forged], { accept: () => false });
   });
 
-  it("do not lift the floor", () => {
+  it("M11: a maximum does not lower the floor", () => {
     fails("RECORD_STALE", replies, { maxVersion: 3, cached: floorAt(4, "y") });
   });
 });

@@ -20,13 +20,13 @@ const proof: ForkProof = {
 const { sig } = parseRecord(signed(5, "y"));
 const known = JSON.stringify({ id: "settings", sha256: digestOf("y"), ver: 5, sig });
 
-describe("M9: a fork's proof", () => {
-  it("is checked without anything but itself", () => {
+describe("a fork's proof", () => {
+  it("M9: a fork's proof is checked without anything but itself", () => {
     expect(verifyForkProof(proof)).toBe(proof);
     expect(verifyForkProof(JSON.parse(JSON.stringify(proof)) as ForkProof)).toEqual(proof);
   });
 
-  it("may know one side by its digest alone", () => {
+  it("M9: a fork's proof may know one side by its digest alone", () => {
     const cached: ForkProof = { ...proof, records: [proof.records[0], known] };
     expect(verifyForkProof(cached)).toBe(cached);
   });
@@ -47,12 +47,14 @@ describe("M9: a fork's proof", () => {
     ["another network", { network: "signet" }, "RECORD_SIGNATURE_INVALID"],
     ["another key", { pubkey: encodeHex(stranger.publicKey) }, "RECORD_SIGNATURE_INVALID"],
     ["a digest without signature", { records: [proof.records[0], known.replace(sig, "")] }, "RECORD_INVALID"],
+    ["a digest that is none", { records: [proof.records[0], known.replace(digestOf("y"), "y")] }, "RECORD_INVALID"],
+    ["a side that is no object", { records: [proof.records[0], "7"] }, "RECORD_INVALID"],
     ["a side with more members", { records: [proof.records[0], known.replace("{", '{"x":1,')] }, "RECORD_INVALID"],
     ["one record", { records: [proof.records[0]] }, "INPUT_INVALID"],
     ["no records", { records: undefined }, "INPUT_INVALID"],
     ["an unknown network", { network: "x" }, "INPUT_INVALID"],
     ["a number for a key", { pubkey: 7 }, "INPUT_INVALID"],
-  ])("is none with %s", (_, changes, code) => {
+  ])("M9: there is no proof of a fork with %s", (_, changes, code) => {
     errorOf(code, () => verifyForkProof({ ...proof, ...changes } as ForkProof));
   });
 });

@@ -53,7 +53,7 @@ describe("verifyRecord", () => {
 });
 
 describe("verifyReplies", () => {
-  it("sorts replies by what they prove, equal bodies into one candidate", () => {
+  it("M8: replies are sorted by what they prove, equal bodies into one candidate", () => {
     const body = signed(1, "x");
     const checked = verifyReplies({
       context,
@@ -79,7 +79,7 @@ describe("verifyReplies", () => {
     expect(a?.kind === "verified" && b?.kind === "verified" && a.candidate === b.candidate).toBe(true);
   });
 
-  it("does not take a wrong argument for a forged record", () => {
+  it("M8: a wrong argument is not taken for a forged record", () => {
     const replies = [answered("a", signed(1, "x"))];
     errorOf("NAME_INVALID", () =>
       verifyReplies({ context: { ...context, name: "Alice" }, publicKey: writer.publicKey, replies }),

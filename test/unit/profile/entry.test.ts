@@ -37,13 +37,13 @@ const fullContent = contentEntry(contentKey, {
 });
 const fullContentText = `{"key":"i:${contentKey}","content":{"size":9007199254740991,"type":"text/plain","name":"é/..","urls":["https://h"]}}`;
 
-describe("P4: entries", () => {
+describe("entries", () => {
   it.each([
     ["a route with everything", fullRoute, fullRouteText],
     ["a bare route", routeEntry("a"), '{"key":"m:a","route":{"id":"a","urls":[],"epoch":0}}'],
     ["a content with everything", fullContent, fullContentText],
     ["a bare content", contentEntry(CID), `{"key":"i:${CID}","content":{"size":0}}`],
-  ])("writes and reads %s", (_, entry, text) => {
+  ])("P4: writes and reads %s", (_, entry, text) => {
     expect(encodeEntry(entry)).toBe(text);
     expect(read(text)).toEqual(entry);
   });
@@ -55,60 +55,64 @@ describe("P4: entries", () => {
 });
 
 /** Each case replaces one piece of the text of a valid entry. */
-const refusals: readonly (readonly [string, string, string, string, string])[] = [
-  ["an unknown member of an entry", fullRouteText, '"key":', '"kex":1,"key":', "unknown member"],
-  ["__proto__ as a member of an entry", fullRouteText, '"key":', '"__proto__":{},"key":', "unknown member"],
-  ["__proto__ as a member of a route", fullRouteText, '"id":', '"__proto__":{},"id":', "unknown member"],
-  ["constructor as a member of a route", fullRouteText, '"id":', '"constructor":1,"id":', "unknown member"],
-  ["an entry without key", fullRouteText, '"key":"m:a/b",', "", "no member key"],
-  ["a key that is no string", fullRouteText, '"m:a/b"', "7", "not a string"],
-  ["a key of another kind", fullRouteText, '"m:a/b"', '"x:a/b"', "begins neither"],
-  ["a key with a wrong id", fullRouteText, '"m:a/b"', '"m:A"', "character"],
-  ["a route without id", fullRouteText, '"id":"a/b",', "", "no member id"],
-  ["P4: a route under another id's key", fullRouteText, '"id":"a/b"', '"id":"a/c"', "differs from its key"],
+const refusals: readonly (readonly [string, string, string, string, string, string])[] = [
+  ["P5", "an unknown member of an entry", fullRouteText, '"key":', '"kex":1,"key":', "unknown member"],
+  ["P5", "__proto__ as a member of an entry", fullRouteText, '"key":', '"__proto__":{},"key":', "unknown member"],
+  ["P5", "__proto__ as a member of a route", fullRouteText, '"id":', '"__proto__":{},"id":', "unknown member"],
+  ["P5", "constructor as a member of a route", fullRouteText, '"id":', '"constructor":1,"id":', "unknown member"],
+  ["P5", "an entry without key", fullRouteText, '"key":"m:a/b",', "", "no member key"],
+  ["P2", "a key that is no string", fullRouteText, '"m:a/b"', "7", "not a string"],
+  ["P2", "a key of another kind", fullRouteText, '"m:a/b"', '"x:a/b"', "begins neither"],
+  ["P2", "a content under a key of another kind", fullContentText, '"i:', '"x:', "begins neither"],
+  ["M1", "a key with a wrong id", fullRouteText, '"m:a/b"', '"m:A"', "character"],
+  ["P5", "a route without id", fullRouteText, '"id":"a/b",', "", "no member id"],
+  ["P4", "a route under another id's key", fullRouteText, '"id":"a/b"', '"id":"a/c"', "differs from its key"],
   [
-    "P5: members of a route in another order",
+    "P5",
+    "members of a route in another order",
     fullRouteText,
     '"minVer":9007199254740991,"maxAgeMs":1',
     '"maxAgeMs":1,"minVer":1',
     "another order",
   ],
-  ["a route that is null", fullRouteText, /\{"id.*\}/.exec(fullRouteText)?.[0] ?? "", "null}", "not an object"],
-  ["a route without urls", fullRouteText, '"urls":["https://h/a?b"],', "", "no member urls"],
-  ["urls that are no array", fullRouteText, '["https://h/a?b"]', '"https://h"', "not an array"],
-  ["a URL that U1 refuses", fullRouteText, "https://h/a?b", "https:h", "no // and host"],
-  ["17 URLs of a route", fullRouteText, '"https://h/a?b"', Array(17).fill('"a:"').join(","), "17 URLs"],
-  ["P5: an optional member that is null", fullRouteText, `"${pubkey}"`, "null", "64 lower-case"],
-  ["a short pubkey", fullRouteText, pubkey, pubkey.slice(2), "64 lower-case"],
-  ["an upper-case pubkey", fullRouteText, pubkey, pubkey.toUpperCase(), "64 lower-case"],
-  ["a route without epoch", fullRouteText, '"epoch":4294967295,', "", "no member epoch"],
-  ["an epoch of 2^32", fullRouteText, "4294967295", "4294967296", "from 0 to 4294967295"],
-  ["an epoch below 0", fullRouteText, "4294967295", "-1", "from 0 to 4294967295"],
-  ["an epoch as text", fullRouteText, "4294967295", '"1"', "from 0 to 4294967295"],
-  ["minVer 0", fullRouteText, "9007199254740991", "0", "from 1 to"],
-  ["minVer 2^53", fullRouteText, "9007199254740991", "9007199254740992", "safe integer"],
-  ["maxAgeMs 0", fullRouteText, '"maxAgeMs":1', '"maxAgeMs":0', "from 1 to"],
-  ["maxAgeMs null", fullRouteText, '"maxAgeMs":1', '"maxAgeMs":null', "from 1 to"],
-  ["both route and content", fullRouteText, "1}}", '1},"content":{"size":0}}', "unknown member"],
-  ["a route under an i: key", fullRouteText, "m:a/b", `i:${contentKey}`, "unknown member"],
-  ["a content under an m: key", fullContentText, `i:${contentKey}`, "m:a", "unknown member"],
-  ["P2: an upper-case content key", fullContentText, contentKey, contentKey.toUpperCase(), "64 hex digits"],
-  ["P2: a CIDv0", fullContentText, contentKey, "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n", "64 hex digits"],
-  ["a content without size", fullContentText, '"size":9007199254740991,', "", "no member size"],
-  ["a size below 0", fullContentText, "9007199254740991", "-1", "from 0 to"],
-  ["an empty type", fullContentText, "text/plain", "", "0 bytes, expected 1 to 127"],
-  ["a type of 128 bytes", fullContentText, "text/plain", "a".repeat(128), "128 bytes, expected 1 to 127"],
-  ["a type that is null", fullContentText, '"text/plain"', "null", "not a string"],
-  ["an empty name", fullContentText, "é/..", "", "0 bytes, expected 1 to 255"],
-  ["a name of 256 bytes", fullContentText, "é/..", "é".repeat(128), "256 bytes, expected 1 to 255"],
-  ["U+001F in a name", fullContentText, "é/..", "a\\u001fb", "control"],
-  ["U+0000 in a type", fullContentText, "text/plain", "\\u0000", "control"],
-  ["U+007F in a name", fullContentText, "é/..", "a\u007fb", "control"],
-  ["U+009F in a name", fullContentText, "é/..", "a\u009fb", "control"],
-  ["an empty list of urls", fullContentText, '["https://h"]', "[]", "0 URLs, expected 1 to 16"],
-  ["17 URLs of a content", fullContentText, '"https://h"', Array(17).fill('"a:"').join(","), "17 URLs"],
+  ["P5", "a route that is null", fullRouteText, /\{"id.*\}/.exec(fullRouteText)?.[0] ?? "", "null}", "not an object"],
+  ["P5", "a route without urls", fullRouteText, '"urls":["https://h/a?b"],', "", "no member urls"],
+  ["P5", "urls that are no array", fullRouteText, '["https://h/a?b"]', '"https://h"', "not an array"],
+  ["U1", "a route with a URL without host", fullRouteText, "https://h/a?b", "https:h", "no // and host"],
+  ["P5", "17 URLs of a route", fullRouteText, '"https://h/a?b"', Array(17).fill('"a:"').join(","), "17 URLs"],
+  ["P5", "an optional member that is null", fullRouteText, `"${pubkey}"`, "null", "64 lower-case"],
+  ["P5", "a short pubkey", fullRouteText, pubkey, pubkey.slice(2), "64 lower-case"],
+  ["P5", "an upper-case pubkey", fullRouteText, pubkey, pubkey.toUpperCase(), "64 lower-case"],
+  ["P5", "a route without epoch", fullRouteText, '"epoch":4294967295,', "", "no member epoch"],
+  ["P5", "an epoch of 2^32", fullRouteText, "4294967295", "4294967296", "from 0 to 4294967295"],
+  ["P5", "an epoch below 0", fullRouteText, "4294967295", "-1", "from 0 to 4294967295"],
+  ["P5", "an epoch as text", fullRouteText, "4294967295", '"1"', "from 0 to 4294967295"],
+  ["P5", "minVer 0", fullRouteText, "9007199254740991", "0", "from 1 to"],
+  ["P5", "minVer 2^53", fullRouteText, "9007199254740991", "9007199254740992", "safe integer"],
+  ["P5", "maxAgeMs 0", fullRouteText, '"maxAgeMs":1', '"maxAgeMs":0', "from 1 to"],
+  ["P5", "maxAgeMs null", fullRouteText, '"maxAgeMs":1', '"maxAgeMs":null', "from 1 to"],
+  ["P4", "both route and content", fullRouteText, "1}}", '1},"content":{"size":0}}', "unknown member"],
+  ["P4", "a route under an i: key", fullRouteText, "m:a/b", `i:${contentKey}`, "unknown member"],
+  ["P4", "both content and route", fullContentText, '"content":', '"route":{},"content":', "unknown member"],
+  ["P4", "a content under an m: key", fullContentText, `i:${contentKey}`, "m:a", "unknown member"],
+  ["P2", "an upper-case content key", fullContentText, contentKey, contentKey.toUpperCase(), "64 hex digits"],
+  ["P2", "a CIDv0", fullContentText, contentKey, "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n", "64 hex digits"],
+  ["P5", "a content without size", fullContentText, '"size":9007199254740991,', "", "no member size"],
+  ["P5", "a size below 0", fullContentText, "9007199254740991", "-1", "from 0 to"],
+  ["P5", "an empty type", fullContentText, "text/plain", "", "0 bytes, expected 1 to 127"],
+  ["P5", "a type of 128 bytes", fullContentText, "text/plain", "a".repeat(128), "128 bytes, expected 1 to 127"],
+  ["P5", "a type that is null", fullContentText, '"text/plain"', "null", "not a string"],
+  ["P5", "an empty name", fullContentText, "é/..", "", "0 bytes, expected 1 to 255"],
+  ["P5", "a name of 256 bytes", fullContentText, "é/..", "é".repeat(128), "256 bytes, expected 1 to 255"],
+  ["P5", "U+001F in a name", fullContentText, "é/..", "a\\u001fb", "control"],
+  ["P5", "U+0000 in a type", fullContentText, "text/plain", "\\u0000", "control"],
+  ["P5", "U+007F in a name", fullContentText, "é/..", "a\u007fb", "control"],
+  ["P5", "U+009F in a name", fullContentText, "é/..", "a\u009fb", "control"],
+  ["P5", "an empty list of urls", fullContentText, '["https://h"]', "[]", "0 URLs, expected 1 to 16"],
+  ["P5", "17 URLs of a content", fullContentText, '"https://h"', Array(17).fill('"a:"').join(","), "17 URLs"],
   [
-    "P5: members of a content in another order",
+    "P5",
+    "members of a content in another order",
     fullContentText,
     '"type":"text/plain","name":"é/.."',
     '"name":"a","type":"b"',
@@ -116,16 +120,19 @@ const refusals: readonly (readonly [string, string, string, string, string])[] =
   ],
 ];
 
-describe("P4, P5: entries that are refused", () => {
-  it.each(refusals)("%s", (_, text, from, to, reason) => {
+describe("entries that are refused", () => {
+  it.each(refusals)("%s: refuses %s", (_step, _what, text, from, to, reason) => {
     expect(text).toContain(from);
     expect(caught(() => read(text.replace(from, to)))).toContain(reason);
   });
 
-  it("admits the greatest of each", () => {
+  it("P5: admits the greatest of each field of an entry", () => {
     const urls = Array.from({ length: 16 }, (_, i) => `a:${i}`);
     const route = routeEntry("a", { urls });
     const content = contentEntry(contentKey, { type: "t".repeat(127), name: "é".repeat(127) + "a", urls });
+    // The neighbours of the control characters.
+    const neighbours = contentEntry(contentKey, { type: " ~", name: "a b\u00a0\u2028" });
+    expect(read(encodeEntry(neighbours))).toEqual(neighbours);
     expect(read(encodeEntry(route))).toEqual(route);
     expect(read(encodeEntry(content))).toEqual(content);
   });
@@ -141,14 +148,14 @@ describe("P4, P5: entries that are refused", () => {
     [contentEntry(contentKey, { name: "\ud800" }), "Unicode"],
     [contentEntry(contentKey, { urls: [] }), "0 URLs"],
     [{ ...routeEntry("a"), key: "m:b" }, "differs from its key"],
-  ])("a writer refuses what a reader refuses: %j", (entry, reason) => {
+  ])("P5: a writer refuses what a reader refuses: %j", (entry, reason) => {
     const message = caught(() => encodeEntry(entry));
     expect(message).toMatch(/^INPUT_INVALID/);
     expect(message).toContain(reason);
   });
 });
 
-describe("P2: content keys", () => {
+describe("content keys", () => {
   it.each([
     [contentKey, "sha256"],
     [CID, "unixfs"],
@@ -164,15 +171,15 @@ describe("P2: content keys", () => {
     [`${CID.slice(0, -1)}j`, null],
     [`${CID.slice(0, 20)}1${CID.slice(21)}`, null],
     ["", null],
-  ])("%s", (key, kind) => {
+  ])("P2: the key %s is of kind %s", (key, kind) => {
     expect(contentKeyKind(key)).toBe(kind);
   });
 
-  it("names no key that is not a string", () => {
+  it("P2: what is not a string is no key", () => {
     expect(keyFault(null)).toBe("is not a string");
   });
 
-  it.skipIf(!hasSharedVectors())("admits the CIDs of an independent list", () => {
+  it.skipIf(!hasSharedVectors())("P2: admits the CIDs of an independent list", () => {
     const text = readFileSync(join(sharedVectors, "ipfs/ipip-0499_known_cids.json"), "utf8");
     const cids = text.match(/bafybei[a-z2-7]+/g) ?? [];
     expect(cids.length).toBeGreaterThanOrEqual(5);

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { parseId } from "../../../src/profile/id.js";
 import { caught } from "./fixtures.js";
 
-describe("M1: ids", () => {
+describe("ids", () => {
   it.each(["a", "settings", "photos/2026/1.jpg", ".hidden", "a.jsonx/b", "~-_.a", "a".repeat(128), "json", "con"])(
-    "admits %s",
+    "M1: admits the id %s",
     (id) => {
       expect(parseId(id)).toBe(id);
     },
@@ -35,7 +35,7 @@ describe("M1: ids", () => {
     ["a.json", "ends in .json"],
     [".json", "ends in .json"],
     ["a.json/b", "ends in .json"],
-  ])("refuses %j", (id, reason) => {
+  ])("M1: refuses the id %j", (id, reason) => {
     const message = caught(() => parseId(id));
     expect(message).toMatch(/^INPUT_ID_INVALID/);
     expect(message).toContain(reason);

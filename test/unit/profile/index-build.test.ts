@@ -5,8 +5,8 @@ import { emitSubtree, emitTo, type IndexItem, rootOf, shapeItems } from "../../.
 import { buildIndex, changeIndex, emptyIndex, getEntry, listEntries } from "../../../src/profile/index-tree.js";
 import { caught, contentEntry, NodeStore, rejected, routeEntries, routeEntry } from "./fixtures.js";
 
-describe("P3: buildIndex", () => {
-  it("makes one tree of one set, whatever the order and kind of the iterable", async () => {
+describe("buildIndex", () => {
+  it("P3: buildIndex makes one tree of one set, whatever the order and kind of the iterable", async () => {
     const entries = routeEntries(1_500);
     const store = new NodeStore();
     const root = await buildIndex(entries, store.write);
@@ -18,7 +18,7 @@ describe("P3: buildIndex", () => {
     expect([...other.nodes.keys()].sort()).toEqual([...store.nodes.keys()].sort());
   });
 
-  it("makes the tree that changes lead to, also where leaves lie three levels down", async () => {
+  it("P3: buildIndex makes the tree that changes lead to, also where leaves lie three levels down", async () => {
     const entries = routeEntries(12_000);
     const store = new NodeStore();
     const root = await buildIndex(entries, store.write);
@@ -32,7 +32,7 @@ describe("P3: buildIndex", () => {
     expect(new Set(depths)).toEqual(new Set([2, 3]));
   });
 
-  it("writes children before their parents and every node under its hash", async () => {
+  it("P3: buildIndex writes children before their parents and every node under its hash", async () => {
     const store = new NodeStore();
     const seen = new Set<string>();
     await buildIndex(routeEntries(2_000), async (hash, bytes) => {
@@ -45,7 +45,7 @@ describe("P3: buildIndex", () => {
     expect(seen.size).toBe(store.nodes.size);
   });
 
-  it("keeps entries that are larger than a chunk", async () => {
+  it("P3: buildIndex keeps entries that are larger than a chunk", async () => {
     const urls = Array.from({ length: 16 }, (_, i) => `https://h/${i}/${"a".repeat(240)}`);
     const entries = Array.from({ length: 200 }, (_, i) => {
       const key = i.toString(16).padStart(64, "0");
@@ -60,22 +60,22 @@ describe("P3: buildIndex", () => {
     expect(listed).toEqual(expect.arrayContaining(entries));
   });
 
-  it("refuses a key that comes twice", async () => {
+  it("P3: buildIndex refuses a key that comes twice", async () => {
     const twice = [...routeEntries(100), routeEntry("item/7", { epoch: 9 })];
     expect(await rejected(buildIndex(twice, new NodeStore().write))).toMatch(/^INPUT_INVALID.*one entry a key/);
   });
 
-  it("refuses an entry that a reader would refuse", async () => {
+  it("P3: buildIndex refuses an entry that a reader would refuse", async () => {
     expect(await rejected(buildIndex([routeEntry("A")], new NodeStore().write))).toMatch(/^INPUT_INVALID/);
   });
 
-  it("fails when a write fails", async () => {
+  it("P3: buildIndex fails when a write fails", async () => {
     const write = async (): Promise<void> => Promise.reject(new Error("disk full"));
     expect(await rejected(buildIndex(routeEntries(100), write))).toContain("disk full");
   });
 });
 
-describe("P3: shapeItems with paths that nobody can find keys for", () => {
+describe("shapeItems with paths that nobody can find keys for", () => {
   const items = (count: number, prefix: string): readonly IndexItem[] =>
     Array.from({ length: count }, (_, i) => ({
       path: prefix + i.toString(16).padStart(64 - prefix.length, "0"),
@@ -87,22 +87,22 @@ describe("P3: shapeItems with paths that nobody can find keys for", () => {
     return { root: emitSubtree(shapeItems(list, 0, emit), emit), nodes: nodes.size };
   };
 
-  it("refuses more than 32 keys that share 16 digits", () => {
+  it("P3: refuses more than 32 keys that share 16 digits", () => {
     expect(caught(() => shape(items(33, "0123456789abcdef")))).toMatch(/^INPUT_INVALID.*share 16 digits, got 33/);
   });
 
-  it("admits 32 keys that share 16 digits, beside others", () => {
+  it("P3: admits 32 keys that share 16 digits, beside others", () => {
     const list = [...items(32, "0123456789abcdef"), ...items(1, "0123456789abcdff")];
     expect(shape(list)).toMatchObject({ nodes: 17 });
   });
 
-  it("admits 33 keys that share 15 digits", () => {
+  it("P3: admits 33 keys that share 15 digits", () => {
     expect(shape(items(17, "0123456789abcdef").concat(items(16, "0123456789abcdee")).reverse())).toMatchObject({
       nodes: 18,
     });
   });
 
-  it("an empty subtree is no node", () => {
+  it("P3: an empty subtree is no node", () => {
     expect(shape([])).toEqual({ root: null, nodes: 0 });
     const root: IndexNode = rootOf({ items: [] });
     expect(root).toEqual({ entries: [] });

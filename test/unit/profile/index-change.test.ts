@@ -35,7 +35,7 @@ async function expectSameAsBuilt(
 }
 
 describe("changeIndex", () => {
-  it("grows a root leaf into an inner node and back", async () => {
+  it("P3: grows a root leaf into an inner node and back", async () => {
     const entries = routeEntries(33);
     const { store, root } = await built(entries.slice(0, 32));
     const grown = await changeIndex(root, entries.slice(32).map(put), store.load);
@@ -47,7 +47,7 @@ describe("changeIndex", () => {
     expect(shrunk.written.size).toBe(0);
   });
 
-  it("merges at several levels at once", async () => {
+  it("P3: merges at several levels at once", async () => {
     const entries = routeEntries(4_000);
     const { store, root } = await built(entries);
     const changed = await changeIndex(root, entries.slice(20).map(remove), store.load);
@@ -55,7 +55,7 @@ describe("changeIndex", () => {
     await expectSameAsBuilt(store, changed, entries.slice(0, 20));
   });
 
-  it("removes everything", async () => {
+  it("P3: removes everything", async () => {
     const entries = routeEntries(700);
     const { store, root } = await built(entries);
     const changed = await changeIndex(root, entries.map(remove), store.load);
@@ -63,7 +63,7 @@ describe("changeIndex", () => {
     await expectSameAsBuilt(store, changed, []);
   });
 
-  it("replaces, inserts and removes in one batch", async () => {
+  it("P3: replaces, inserts and removes in one batch", async () => {
     const entries = routeEntries(1_000);
     const { store, root } = await built(entries);
     const replaced = entries.slice(0, 10).map((entry) => routeEntry(entry.key.slice(2), { epoch: 7 }));
@@ -77,7 +77,7 @@ describe("changeIndex", () => {
     await expectSameAsBuilt(store, changed, [...replaced, ...entries.slice(400), ...added]);
   });
 
-  it("writes and drops nothing when nothing changes", async () => {
+  it("P3: writes and drops nothing when nothing changes", async () => {
     const entries = routeEntries(500);
     const { store, root } = await built(entries);
     const changed = await changeIndex(
@@ -89,7 +89,7 @@ describe("changeIndex", () => {
     expect(await changeIndex(root, [], new NodeStore().load)).toEqual({ root, written: new Map(), dropped: [] });
   });
 
-  it("reads and writes the nodes of one path for a put", async () => {
+  it("P3: reads and writes the nodes of one path for a put", async () => {
     const { store, root } = await built(routeEntries(5_000));
     for (let i = 0; i < 20; i++) {
       store.loaded.length = 0;
@@ -102,7 +102,7 @@ describe("changeIndex", () => {
     }
   });
 
-  it("reads a few siblings and no more for a removal that merges nothing", async () => {
+  it("P3: reads a few siblings and no more for a removal that merges nothing", async () => {
     const entries = routeEntries(3_000);
     const { store, root } = await built(entries);
     const changed = await changeIndex(root, entries.slice(0, 1).map(remove), store.load);
@@ -114,14 +114,14 @@ describe("changeIndex", () => {
     await expectSameAsBuilt(store, changed, entries.slice(1));
   });
 
-  it("merges nothing when a child stays too large for a leaf", async () => {
+  it("P3: merges nothing when a child stays too large for a leaf", async () => {
     const entries = routeEntries(3_000);
     const { store, root } = await built(entries);
     const changed = await changeIndex(root, entries.slice(0, 100).map(remove), store.load);
     await expectSameAsBuilt(store, changed, entries.slice(100));
   });
 
-  it("a leaf that is left alone below its parent moves up and is neither written nor dropped", async () => {
+  it("P3: a leaf that is left alone below its parent moves up and is neither written nor dropped", async () => {
     const entries = routeEntries(1_000);
     const { store, root } = await built(entries);
     const digit = keyPath("m:item/0").slice(0, 1);
@@ -136,7 +136,7 @@ describe("changeIndex", () => {
     await expectSameAsBuilt(store, changed, kept);
   });
 
-  it("asks for few nodes at a time", async () => {
+  it("P3: asks for few nodes at a time", async () => {
     const entries = routeEntries(3_000);
     const { store, root } = await built(entries);
     let running = 0;
@@ -160,19 +160,19 @@ describe("changeIndex", () => {
     ["an entry under another key", [{ key: "m:b", entry: routeEntry("a") }], "an entry with the key m:b"],
     ["a key that is none", [{ key: "b", entry: null }], "begins neither"],
     ["an entry with a fault", [put(routeEntry("a", { epoch: -1 }))], "epoch"],
-  ])("refuses %s", async (_, changes, reason) => {
+  ])("P3: changeIndex refuses %s", async (_, changes, reason) => {
     const message = await rejected(changeIndex(emptyIndex, changes, new NodeStore().load));
     expect(message).toMatch(/^INPUT_INVALID/);
     expect(message).toContain(reason);
   });
 
-  it("refuses a node that has another hash", async () => {
+  it("P3: changeIndex refuses a node that has another hash", async () => {
     const { root } = await built(routeEntries(100));
     const load = async (): Promise<Uint8Array> => Promise.resolve(new Uint8Array(3));
     expect(await rejected(changeIndex(root, [put(routeEntry("a"))], load))).toMatch(/^INDEX_INVALID/);
   });
 
-  it("refuses a sibling that has another hash when it would be merged", async () => {
+  it("P3: changeIndex refuses a sibling that has another hash when it would be merged", async () => {
     const { store, root } = await built(routeEntries(33));
     if (isLeaf(root)) throw new Error("expected an inner node");
     let loads = 0;

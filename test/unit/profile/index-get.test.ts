@@ -23,14 +23,14 @@ function chainTo(store: NodeStore, path: string, depth: number, last: Uint8Array
 const deep = routeEntry("deep");
 const deepPath = keyPath(deep.key);
 
-describe("P6: getEntry", () => {
-  it("finds an entry in a root leaf without loading", async () => {
+describe("getEntry", () => {
+  it("P6: finds an entry in a root leaf without loading", async () => {
     const store = new NodeStore();
     const entries = [routeEntry("a")];
     expect(await getEntry({ entries }, "m:a", store.load)).toEqual({ entry: entries[0], hashes: [] });
   });
 
-  it("proves absence in an empty index, in a leaf and by a null child", async () => {
+  it("P6: proves absence in an empty index, in a leaf and by a null child", async () => {
     const store = new NodeStore();
     expect(await getEntry(emptyIndex, "m:a", store.load)).toEqual({ entry: null, hashes: [] });
     const root = await buildIndex(routeEntries(300), store.write);
@@ -41,7 +41,7 @@ describe("P6: getEntry", () => {
     expect(await getEntry(hole, "m:deep", store.load)).toEqual({ entry: null, hashes: [] });
   });
 
-  it("reads the nodes on the path alone and lists them", async () => {
+  it("P6: reads the nodes on the path alone and lists them", async () => {
     const store = new NodeStore();
     const entries = routeEntries(3_000);
     const root = await buildIndex(entries, store.write);
@@ -54,12 +54,12 @@ describe("P6: getEntry", () => {
     }
   });
 
-  it("a node that cannot be loaded is an error, not an absence", async () => {
+  it("P6: a node that cannot be loaded is an error, not an absence", async () => {
     const root = await buildIndex(routeEntries(300), new NodeStore().write);
     expect(await rejected(getEntry(root, "m:absent", new NodeStore().load))).toContain("not in the store");
   });
 
-  it("refuses bytes that have another hash, however well they fit", async () => {
+  it("P3: a node whose bytes have another hash is refused, however well they fit", async () => {
     const store = new NodeStore();
     const root = await buildIndex(routeEntries(300), store.write);
     const { hashes } = await getEntry(root, "m:item/7", store.load);
@@ -96,7 +96,7 @@ describe("P6: getEntry", () => {
     );
   });
 
-  it("P5: reads down to depth 16 and no further", async () => {
+  it("P5: getEntry reads down to depth 16 and no further", async () => {
     const store = new NodeStore();
     const leaf = encodeNode({ entries: [deep] }, "");
     const root = chainTo(store, deepPath, 16, leaf);
@@ -109,7 +109,7 @@ describe("P6: getEntry", () => {
     );
   });
 
-  it("P3: refuses a node above 256 KiB that has the right hash", async () => {
+  it("P3: getEntry refuses a node above 256 KiB that has the right hash", async () => {
     const store = new NodeStore();
     const hash = store.put(new Uint8Array(limits.nodeMaxBytes + 1).fill(0x20));
     expect(await rejected(getEntry(innerWith({ [deepPath.charAt(0)]: hash }), "m:deep", store.load))).toMatch(
@@ -117,13 +117,13 @@ describe("P6: getEntry", () => {
     );
   });
 
-  it.each(["", "a", "m:", "m:A", "i:", "i:zz", "__proto__", null])("refuses the key %j", async (key) => {
+  it.each(["", "a", "m:", "m:A", "i:", "i:zz", "__proto__", null])("P2: getEntry refuses the key %j", async (key) => {
     expect(await rejected(getEntry(emptyIndex, key as string, new NodeStore().load))).toMatch(/^INPUT_INVALID/);
   });
 });
 
 describe("an index built in memory", () => {
-  it("is a leaf up to 32 entries and an inner node above (P3)", async () => {
+  it("P3: an index is a leaf up to 32 entries and an inner node above", async () => {
     const store = new NodeStore();
     expect(isLeaf(await buildIndex([], store.write))).toBe(true);
     expect(isLeaf(await buildIndex(routeEntries(32), store.write))).toBe(true);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { utf8 } from "../../../src/bytes/bytes.js";
 import { type IndexEntry, keyPath } from "../../../src/profile/entry.js";
 import { encodeNode, type IndexNode } from "../../../src/profile/index-node.js";
 import {
@@ -33,7 +34,7 @@ function innerOver(store: NodeStore, entries: readonly IndexEntry[], depth: numb
 }
 
 describe("listEntries", () => {
-  it.each([0, 1, 32, 33, 500, 3_000])("lists %i entries in path order", async (count) => {
+  it.each([0, 1, 32, 33, 500, 3_000])("P3: listEntries gives %i entries in path order", async (count) => {
     const store = new NodeStore();
     const entries = routeEntries(count);
     const root = await buildIndex(entries, store.write);
@@ -42,7 +43,7 @@ describe("listEntries", () => {
     expect(store.loaded).toHaveLength(store.nodes.size);
   });
 
-  it("filters by the beginning of the key", async () => {
+  it("P3: listEntries filters by the beginning of the key", async () => {
     const store = new NodeStore();
     const contents = Array.from({ length: 40 }, (_, i) => contentEntry(i.toString(16).padStart(64, "0")));
     const root = await buildIndex([...routeEntries(40), ...contents], store.write);
@@ -52,7 +53,7 @@ describe("listEntries", () => {
     expect(await listed(root, store.load, { prefix: "x" })).toEqual([]);
   });
 
-  it("loads ahead, and keeps its order when answers come in another", async () => {
+  it("P3: listEntries loads ahead, and keeps its order when answers come in another", async () => {
     const store = new NodeStore();
     const entries = routeEntries(3_000);
     const root = await buildIndex(entries, store.write);
@@ -70,7 +71,7 @@ describe("listEntries", () => {
     expect(most).toBeLessThanOrEqual(24);
   });
 
-  it("P5: refuses an inner node with 32 entries below it before any of them is seen", async () => {
+  it("P5: listing refuses an inner node with 32 entries below it before any of them is seen", async () => {
     const store = new NodeStore();
     const seen: IndexEntry[] = [];
     const run = async (count: number): Promise<void> => {
@@ -83,7 +84,7 @@ describe("listEntries", () => {
     expect(seen).toEqual([]);
   });
 
-  it("P5: refuses one further down, after entries of others", async () => {
+  it("P5: listing refuses such an inner node further down, after entries of others", async () => {
     const store = new NodeStore();
     const all = routeEntries(1_000);
     const digitOf = (entry: IndexEntry): string => keyPath(entry.key).charAt(0);
@@ -102,7 +103,14 @@ describe("listEntries", () => {
     expect(seen).toEqual(sorted(many));
   });
 
-  it("a node that cannot be loaded ends the listing with its error", async () => {
+  it("P5: listing refuses an entry off its path, in a leaf that has the right hash", async () => {
+    const store = new NodeStore();
+    const hash = store.put(encodeNode({ entries: sorted(routeEntries(20)) }, ""));
+    const root = innerOf(new Map([[keyPath("m:item/0").charAt(0), hash]]));
+    expect(await rejected(listed(root, store.load))).toMatch(/^INDEX_INVALID.*off its path/);
+  });
+
+  it("P6: a node that cannot be loaded ends the listing with its error", async () => {
     const store = new NodeStore();
     const root = await buildIndex(routeEntries(500), store.write);
     const last = [...store.nodes.keys()].at(-1) ?? "";
@@ -110,12 +118,16 @@ describe("listEntries", () => {
     expect(await rejected(listed(root, store.load))).toContain("not in the store");
   });
 
-  it("refuses nodes with another hash", async () => {
-    const root = await buildIndex(routeEntries(500), new NodeStore().write);
-    expect(await rejected(listed(root, async () => Promise.resolve(new Uint8Array(9))))).toMatch(/^INDEX_INVALID/);
+  it("P3: listEntries refuses nodes with another hash, however well they fit", async () => {
+    const store = new NodeStore();
+    const entries = routeEntries(500);
+    const root = await buildIndex(entries, store.write);
+    const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
+    const load: LoadNode = async (hash) => utf8(text(await store.load(hash)).replace('"epoch":0', '"epoch":1'));
+    expect(await rejected(listed(root, load))).toMatch(/^INDEX_INVALID.*another hash/);
   });
 
-  it("reads at most maxNodes", async () => {
+  it("P3: listEntries reads at most maxNodes", async () => {
     const store = new NodeStore();
     const root = await buildIndex(routeEntries(500), store.write);
     const { size } = store.nodes;
@@ -125,7 +137,7 @@ describe("listEntries", () => {
     expect(store.loaded).toHaveLength(size - 1);
   });
 
-  it("stops when the caller aborts, even while a load hangs", async () => {
+  it("P3: listEntries stops when the caller aborts, even while a load hangs", async () => {
     const store = new NodeStore();
     const root = await buildIndex(routeEntries(500), store.write);
     const abort = new AbortController();
@@ -143,7 +155,7 @@ describe("listEntries", () => {
     expect(await rejected(between())).toMatch(/^NETWORK_ABORTED/);
   });
 
-  it("may be left early, with loads that fail later", async () => {
+  it("P3: listEntries may be left early, with loads that fail later", async () => {
     const store = new NodeStore();
     const root = await buildIndex(routeEntries(2_000), store.write);
     let loads = 0;
@@ -155,7 +167,7 @@ describe("listEntries", () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 
-  it("lists one entry of a leaf root", async () => {
+  it("P3: listEntries gives one entry of a leaf root", async () => {
     expect(await listed({ entries: [routeEntry("a")] }, new NodeStore().load)).toEqual([routeEntry("a")]);
   });
 });

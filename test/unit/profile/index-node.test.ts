@@ -19,32 +19,32 @@ const innerText = `{"children":[null,null,null,null,null,"${hash}",null,null,nul
 const leaf = { entries: below("3", 3) };
 const leafText = textOf(leaf, "3");
 
-describe("P3: index nodes", () => {
-  it("writes and reads an inner node", () => {
+describe("index nodes", () => {
+  it("P3: writes and reads an inner node", () => {
     expect(textOf(inner, "ab")).toBe(innerText);
     expect(parse(innerText, "ab")).toEqual(inner);
   });
 
-  it("writes and reads a leaf", () => {
+  it("P3: writes and reads a leaf", () => {
     expect(parse(leafText, "3")).toEqual(leaf);
     expect(leafText).toMatch(/^\{"entries":\[\{"key":"m:item\//);
   });
 
-  it("admits a leaf of 32 and 16 children", () => {
+  it("P3: admits a leaf of 32 and 16 children", () => {
     const most = { entries: below("", 32) };
     expect(parse(textOf(most, ""), "")).toEqual(most);
     const wide = { children: Array.from({ length: 16 }, () => hash) };
     expect(parse(textOf(wide, "f"), "f")).toEqual(wide);
   });
 
-  it("admits an empty root and a leaf at depth 16", () => {
+  it("P3: admits an empty root and a leaf at depth 16", () => {
     expect(parse('{"entries":[]}', "")).toEqual({ entries: [] });
     const deep = routeEntry("deep");
     const path = keyPath(deep.key);
     expect(parse(textOf({ entries: [deep] }, path.slice(0, 16)), path.slice(0, 16))).toEqual({ entries: [deep] });
   });
 
-  it("fits the largest entries into 256 KiB", () => {
+  it("P3: fits the largest entries into 256 KiB", () => {
     const urls = Array.from({ length: 16 }, () => `a:${"&".repeat(253)}`);
     const label = { size: Number.MAX_SAFE_INTEGER, type: '"'.repeat(127), name: '"'.repeat(255), urls };
     const entries = sorted(Array.from({ length: 32 }, (_, i) => contentEntry(i.toString(16).padStart(64, "0"), label)));
@@ -52,7 +52,7 @@ describe("P3: index nodes", () => {
   });
 });
 
-describe("P5: nodes that are refused", () => {
+describe("nodes that are refused", () => {
   const [first, second, third] = leaf.entries.map((entry) => textOf({ entries: [entry] }, "").slice(12, -2));
   const deep = keyPath("m:deep");
 
@@ -90,29 +90,29 @@ describe("P5: nodes that are refused", () => {
     ["a needless escape", leafText.replace("m:item", "\\u006d:item"), "3", "byte form"],
     ["invalid JSON", leafText.slice(0, -1), "3", "expected"],
     ["a BOM", `\ufeff${leafText}`, "3", "not a JSON value"],
-  ])("%s", (_, text, prefix, reason) => {
+  ])("P5: refuses %s", (_, text, prefix, reason) => {
     const message = caught(() => parse(text, prefix));
     expect(message).toMatch(/^INDEX_INVALID/);
     expect(message).toContain(reason);
   });
 
-  it("a leaf with 33 entries", () => {
+  it("P5: refuses a leaf with 33 entries", () => {
     const texts = below("", 33).map((entry) => textOf({ entries: [entry] }, "").slice(12, -2));
     expect(caught(() => parse(`{"entries":[${texts.join(",")}]}`, ""))).toMatch(/^INDEX_INVALID.*33 entries/);
     expect(caught(() => encodeNode({ entries: below("", 33) }, ""))).toMatch(/^INPUT_INVALID.*33 entries/);
   });
 
-  it("invalid UTF-8", () => {
+  it("P5: refuses invalid UTF-8 in a node", () => {
     expect(caught(() => parseNode(Uint8Array.of(0x22, 0xff, 0x22), ""))).toMatch(/^INDEX_INVALID.*UTF-8/);
   });
 
-  it("more than 256 KiB, before anything is parsed", () => {
+  it("P3: refuses a node of more than 256 KiB, before anything is parsed", () => {
     const bytes = new Uint8Array(limits.nodeMaxBytes + 1).fill(0x20);
     expect(caught(() => parseNode(bytes, ""))).toMatch(/^INDEX_INVALID.*262145 bytes/);
     expect(caught(() => parseNode(bytes.subarray(1), ""))).toMatch(/^INDEX_INVALID.*not a JSON value/);
   });
 
-  it("gives the caller's own error", () => {
+  it("P5: a refused node is the caller's own error", () => {
     expect(caught(() => readNode(1, "", (reason) => new RangeError(reason)))).toContain("not an object");
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseUrl, parseUrls } from "../../../src/profile/url.js";
 import { caught } from "./fixtures.js";
 
-describe("U1: URLs", () => {
+describe("URLs", () => {
   it.each([
     "https://data.example",
     "https://data.example/",
@@ -15,7 +15,7 @@ describe("U1: URLs", () => {
     "x+y.z-1:anything",
     "a:",
     `https://h/${"a".repeat(245)}`,
-  ])("admits %s as it is", (url) => {
+  ])("U1: admits %s as it is", (url) => {
     expect(parseUrl(url)).toBe(url);
   });
 
@@ -49,18 +49,18 @@ describe("U1: URLs", () => {
     ["https://user:secret@h/a", "user info"],
     ["https://@h/a", "user info"],
     ["ftp://user@h/a", "user info"],
-  ])("refuses %j", (url, reason) => {
+  ])("U1: refuses the URL %j", (url, reason) => {
     const message = caught(() => parseUrl(url));
     expect(message).toMatch(/^INPUT_URL_INVALID/);
     expect(message).toContain(reason);
   });
 
-  it("refuses a query in storage alone", () => {
+  it("U1: refuses a query in storage alone", () => {
     expect(parseUrl("https://h/?a")).toBe("https://h/?a");
     expect(caught(() => parseUrl("https://h/?a", { storage: true }))).toContain("has a query");
   });
 
-  it("never shows what it refuses, since user info is a secret", () => {
+  it("U1: never shows what it refuses, since user info is a secret", () => {
     try {
       parseUrl("https://user:hunter2@h/");
       expect.unreachable();
@@ -69,7 +69,7 @@ describe("U1: URLs", () => {
     }
   });
 
-  it("admits at most 16 in a list", () => {
+  it("U1: a list has at most 16 URLs", () => {
     const urls = Array.from({ length: 16 }, (_, i) => `https://h${i}`);
     expect(parseUrls(urls)).toEqual(urls);
     expect(caught(() => parseUrls([...urls, "https://h"]))).toContain("at most 16");

@@ -41,7 +41,7 @@ describe("fetchFirstValid", () => {
     ]);
   });
 
-  it("asks no further replica than it needs", async () => {
+  it("I2: asks no further replica than it needs", async () => {
     let asked = 0;
     const counted = readerThat("b", async () => {
       asked++;
@@ -51,7 +51,7 @@ describe("fetchFirstValid", () => {
     expect(asked).toBe(0);
   });
 
-  it("asks the next replica beside a slow one after 1.5 seconds, at most 3 at a time", async () => {
+  it("I2: asks the next replica beside a slow one after 1.5 seconds, at most 3 at a time", async () => {
     const clock = new FakeClock();
     const asked: string[] = [];
     const slow = (label: string) =>
@@ -70,7 +70,7 @@ describe("fetchFirstValid", () => {
     expect((await found).label).toBe("e");
   });
 
-  it("tells the losers to stop and leaves no timer behind", async () => {
+  it("I2: tells the losers to stop and leaves no timer behind", async () => {
     const clock = new FakeClock();
     let stopped = false;
     const slow = readerThat("a", ({ signal }) => {
@@ -87,7 +87,7 @@ describe("fetchFirstValid", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("says whether any replica answered with wrong bytes", async () => {
+  it("P6: says whether any replica answered with wrong bytes", async () => {
     await rejectionOf("CONTENT_UNAVAILABLE", first([fails("a"), serves("b", null)], new FakeClock()));
     const error = await rejectionOf("CONTENT_UNVERIFIED", first([serves("a", bad), fails("b")], new FakeClock()));
     expect(error.details.attempts).toHaveLength(2);
@@ -107,7 +107,7 @@ describe("fetchFirstValid", () => {
     expect((await found).label).toBe("a");
   });
 
-  it("ends when the caller aborts", async () => {
+  it("U1: ends when the caller aborts", async () => {
     const caller = new AbortController();
     const found = first([hangs("a"), hangs("b")], new FakeClock(), { signal: caller.signal });
     await settle();

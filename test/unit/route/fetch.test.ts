@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
 import type { StorageReader } from "../../../src/ports.js";
 import { ReadBudget } from "../../../src/route/budget.js";
-import { type FetchOptions, fetchAll } from "../../../src/route/fetch.js";
+import { type FetchOptions, fetchAll, type ReplicaReply } from "../../../src/route/fetch.js";
 import { recordReplicas } from "../../../src/route/replicas.js";
 import { FakeClock, settle } from "../fake-clock.js";
 import { rejectionOf } from "../mutable/world.js";
@@ -33,7 +33,7 @@ describe("fetchAll", () => {
     ]);
   });
 
-  it("a replica that throws anything at all is unreachable", async () => {
+  it("M8: a replica that throws anything at all is unreachable", async () => {
     const noPeeking = new Proxy({}, { has: () => unreadable() });
     for (const thrown of [null, undefined, "text", 7, {}, new RangeError("boom"), noPeeking]) {
       const replies = await fetchAll(replicasOf(fails("a", thrown), serves("b", null)), optionsWith(new FakeClock()));
@@ -41,7 +41,7 @@ describe("fetchAll", () => {
     }
   });
 
-  it("a replica that throws before it returns a promise is unreachable", async () => {
+  it("M8: a replica that throws before it returns a promise is unreachable", async () => {
     const reader = readerThat("a", () => {
       throw new TypeError("at once");
     });
@@ -50,21 +50,21 @@ describe("fetchAll", () => {
   });
 
   it.each([[undefined], ["text"], [{}], [{ bytes: "text", tag: null }], [{ bytes: [1, 2], tag: null }]])(
-    "a replica that returns %j is unreachable",
+    "M8: a replica that returns %j is unreachable",
     async (answer) => {
       const [reply] = await fetchAll(replicasOf(readerThat("a", async () => answer)), optionsWith(new FakeClock()));
       expect(reply).toMatchObject({ outcome: "unreachable" });
     },
   );
 
-  it("a replica that ignores the byte cap is unreachable", async () => {
+  it("U1: a replica that ignores the byte cap is unreachable", async () => {
     const replicas = replicasOf(serves("a", new Uint8Array(11)), serves("b", new Uint8Array(10)));
     const replies = await fetchAll(replicas, optionsWith(new FakeClock()));
     expect(replies[0]).toMatchObject({ outcome: "unreachable", attempt: { code: "NETWORK_TOO_LARGE" } });
     expect(replies[1]).toMatchObject({ outcome: "bytes" });
   });
 
-  it("a replica that never answers is unreachable after its deadline, and the others are waited for", async () => {
+  it("M8: a replica that never answers is unreachable after its deadline, and the others are waited for", async () => {
     const clock = new FakeClock();
     const late = readerThat("late", async () => {
       await clock.delay(14_999);
@@ -83,7 +83,7 @@ describe("fetchAll", () => {
     ]);
   });
 
-  it("gives an object twice the time of a record", async () => {
+  it("U1: gives an object twice the time of a record", async () => {
     const clock = new FakeClock();
     const all = fetchAll(replicasOf(hangs("a")), optionsWith(clock, { kind: "object" }));
     await clock.advance(29_999);
@@ -94,12 +94,14 @@ describe("fetchAll", () => {
 
   it("U1: no replica gets more time than the read has left", async () => {
     const clock = new FakeClock();
-    const all = fetchAll(
-      replicasOf(hangs("a")),
-      optionsWith(clock, { budget: new ReadBudget({ clock, timeoutMs: 100 }) }),
-    );
+    let replies: readonly ReplicaReply[] = [];
+    const budget = new ReadBudget({ clock, timeoutMs: 100 });
+    const all = fetchAll(replicasOf(hangs("a")), optionsWith(clock, { budget })).then((result) => {
+      replies = result;
+    });
     await clock.advance(100);
-    expect((await all)[0]).toMatchObject({ attempt: { code: "NETWORK_TIMEOUT" } });
+    expect(replies).toMatchObject([{ attempt: { code: "NETWORK_TIMEOUT" } }]);
+    await all;
   });
 
   it("U1: asks none when the requests do not suffice for all", async () => {
@@ -118,7 +120,7 @@ describe("fetchAll", () => {
     expect(asked).toBe(0);
   });
 
-  it("lists a URL that nothing opens as unreachable, at no cost", async () => {
+  it("U1: lists a URL that nothing opens as unreachable, at no cost", async () => {
     const clock = new FakeClock();
     const replicas = recordReplicas({ storage: [], urlReader: null, path, urls: ["ftp://a.example/"] });
     const budget = new ReadBudget({ clock, maxRequests: 0 });
@@ -126,7 +128,7 @@ describe("fetchAll", () => {
     expect(reply).toMatchObject({ outcome: "unreachable", attempt: { code: "NETWORK_HOST_REFUSED" } });
   });
 
-  it("ends when the caller aborts, even if a replica ignores its signal", async () => {
+  it("U1: a read ends when the caller aborts, even if a replica ignores its signal", async () => {
     const caller = new AbortController();
     const all = fetchAll(replicasOf(hangs("a")), optionsWith(new FakeClock(), { signal: caller.signal }));
     await settle();
@@ -134,7 +136,7 @@ describe("fetchAll", () => {
     await rejectionOf("NETWORK_ABORTED", all);
   });
 
-  it("copies what it got, so that a reused buffer cannot change verified bytes", async () => {
+  it("M8: a reply is a copy, so that a reused buffer cannot change verified bytes", async () => {
     const buffer = Buffer.from("abc");
     const [reply] = await fetchAll(replicasOf(serves("a", buffer)), optionsWith(new FakeClock()));
     buffer.fill(0);
@@ -142,8 +144,8 @@ describe("fetchAll", () => {
   });
 });
 
-describe("U1: ReadBudget", () => {
-  it("admits 64 requests and 60 seconds by default", () => {
+describe("ReadBudget", () => {
+  it("U1: a read has 64 requests and 60 seconds by default", () => {
     const clock = new FakeClock();
     const budget = new ReadBudget({ clock });
     for (let i = 0; i < 64; i++) budget.spend("a");
@@ -153,7 +155,7 @@ describe("U1: ReadBudget", () => {
     expect(budget.remainingMs()).toBe(60_000);
   });
 
-  it("ends with its time", () => {
+  it("U1: a read ends with its time", () => {
     const clock = new FakeClock();
     const budget = new ReadBudget({ clock, timeoutMs: 50 });
     clock.jumpTo(clock.nowMs() + 49);
@@ -166,7 +168,7 @@ describe("U1: ReadBudget", () => {
     expect(budget.remainingMs()).toBe(0);
   });
 
-  it("ends when the caller aborts", () => {
+  it("U1: a budget ends when the caller aborts", () => {
     const budget = new ReadBudget({ clock: new FakeClock(), signal: AbortSignal.abort() });
     expect(() => budget.spend("a")).toThrow(expect.objectContaining({ code: "NETWORK_ABORTED" }));
   });

@@ -4,19 +4,19 @@ import { joinBase, objectPath, recordPath } from "../../../src/route/layout.js";
 const hash = "ab".repeat(32);
 const place = { network: "regtest", name: "alice", id: "app/settings", epoch: 7 } as const;
 
-describe("section 10: layout", () => {
-  it("puts an object in a folder of its first two digits", () => {
+describe("layout of section 10", () => {
+  it("U1: puts an object in a folder of its first two digits", () => {
     expect(objectPath(hash)).toBe(`objects/ab/${hash}`);
   });
 
   it.each([["AB".repeat(32)], [hash.slice(2)], [`../${hash.slice(3)}`], [""]])(
-    "refuses %j as an object's hash",
+    "U1: refuses %j as an object's hash",
     (wrong) => {
       expect(() => objectPath(wrong)).toThrow(expect.objectContaining({ code: "INPUT_INVALID" }));
     },
   );
 
-  it("puts network, name, id and epoch in a record's path", () => {
+  it("U1: puts network, name, id and epoch in a record's path", () => {
     expect(recordPath(place)).toBe("records/regtest/alice/app/settings@7.json");
   });
 
@@ -28,7 +28,7 @@ describe("section 10: layout", () => {
     [{ epoch: 2 ** 32 }, "INPUT_INVALID"],
     [{ epoch: 1.5 }, "INPUT_INVALID"],
     [{ network: "../x" as "regtest" }, "INPUT_INVALID"],
-  ])("refuses a place with %j", (change, code) => {
+  ])("U1: refuses a place with %j", (change, code) => {
     expect(() => recordPath({ ...place, ...change })).toThrow(expect.objectContaining({ code }));
   });
 

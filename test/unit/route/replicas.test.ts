@@ -6,8 +6,8 @@ import { readerThat, serves, urlsWith } from "./places.js";
 const path = "records/regtest/alice/settings@7.json";
 const options = { kind: "record", maxBytes: 100 } as const;
 
-describe("M8: which replicas are asked", () => {
-  it("asks every provider and every URL, configured providers first", async () => {
+describe("which replicas are asked", () => {
+  it("M8: a record is asked of every provider and every URL, configured providers first", async () => {
     const urlReader = urlsWith({ "https://b.example/r": utf8("b") });
     const storage = [serves("disk", utf8("a")), serves("memory", null)];
     const replicas = recordReplicas({ storage, urlReader, path, urls: ["https://b.example/r"] });
@@ -19,14 +19,14 @@ describe("M8: which replicas are asked", () => {
     ]);
   });
 
-  it("asks a URL once, and a provider that publishes it in its place", () => {
+  it("M8: a URL is asked once, and a provider that publishes it in its place", () => {
     const provider = readerThat("a", async () => null, "https://a.example");
     const urls = [`https://a.example/${path}`, "https://b.example/r", "https://b.example/r"];
     const replicas = recordReplicas({ storage: [provider, provider], urlReader: urlsWith({}), path, urls });
     expect(replicas.map(({ label }) => label)).toEqual(["a", "https://b.example/r"]);
   });
 
-  it("keeps a URL of a provider's server that is not the provider's path", () => {
+  it("M8: a URL is asked beside a provider's server that is not the provider's path", () => {
     const provider = readerThat("a", async () => null, "https://a.example");
     const urls = ["https://a.example/elsewhere.json"];
     expect(recordReplicas({ storage: [provider], urlReader: urlsWith({}), path, urls })).toHaveLength(2);
@@ -40,7 +40,7 @@ describe("M8: which replicas are asked", () => {
     expect(opens(null)).toEqual([false, false]);
   });
 
-  it("skips a URL, and no more, when an implementation chokes on it", () => {
+  it("U1: a URL is skipped, and no more, when an implementation chokes on it", () => {
     const urlReader = {
       ...urlsWith({}),
       opens: (url: string) => new URL(url).protocol === "https:",
@@ -60,7 +60,7 @@ describe("M8: which replicas are asked", () => {
     expect(replicas.map(({ opens }) => opens)).toEqual([true, false, true]);
   });
 
-  it("looks for an object also under the profile's storage", () => {
+  it("P1: an object is looked for also under the profile's storage", () => {
     const replicas = objectReplicas({
       storage: [serves("a", null)],
       urlReader: urlsWith({}),

@@ -13,7 +13,7 @@ export const RECORD_PATH = "records/regtest/alice/settings@5.json";
 export const OBJECT_PATH = `objects/ab/ab${"01".repeat(31)}`;
 
 /** Paths that are none of the layout's; each would leave it or name something else. */
-export const FOREIGN_PATHS: readonly string[] = [
+const FOREIGN_PATHS: readonly string[] = [
   "",
   "/",
   "..",

@@ -35,9 +35,9 @@ function resolver(answers: Readonly<Record<string, readonly string[]>>): { resol
   };
 }
 
-describe("U1: the address that is dialled", () => {
+describe("the address that is dialled", () => {
   it.each(["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fd00::1", "fe80::1%eth0"])(
-    "a public name that resolves to %s is refused, and nothing is dialled",
+    "U1: a public name that resolves to %s is refused, and nothing is dialled",
     async (address) => {
       const server = await start((_, response) => {
         reply(response, 200, "x");
@@ -54,13 +54,13 @@ describe("U1: the address that is dialled", () => {
     },
   );
 
-  it("one private address among public ones refuses the name", async () => {
+  it("U1: one private address among public ones refuses the name", async () => {
     const { resolve } = resolver({ "mixed.example": ["93.184.216.34", "192.168.0.1"] });
     const reader = createUrlReader(createDial(new Set(), resolve), new Set());
     await expectCode("NETWORK_HOST_REFUSED", () => reader.readUrl("https://mixed.example/", record));
   });
 
-  it("a name that resolves to nothing, or not at all, is unreachable or refused", async () => {
+  it("U1: a name that resolves to nothing, or not at all, is unreachable or refused", async () => {
     const { resolve } = resolver({ "empty.example": [] });
     const reader = createUrlReader(createDial(new Set(), resolve), new Set());
     await expectCode("NETWORK_HOST_REFUSED", () => reader.readUrl("https://empty.example/", record));
@@ -68,14 +68,14 @@ describe("U1: the address that is dialled", () => {
     expect(error.details.reason).toBe("ENOTFOUND");
   });
 
-  it("a literal address is judged by the connector too", async () => {
+  it("U1: a literal address is judged by the connector too", async () => {
     const dial = createDial(new Set());
     for (const url of ["https://127.0.0.1:4433/", "https://[::1]:4433/"]) {
       await expect(dial.fetch(new Request(url))).rejects.toMatchObject({ cause: { code: "NETWORK_HOST_REFUSED" } });
     }
   });
 
-  it("hands the socket exactly the addresses that were judged, from one resolution", () => {
+  it("U1: hands the socket exactly the addresses that were judged, from one resolution", () => {
     const { resolve, asked } = resolver({ "a.example": ["93.184.216.34", "2606:4700::1111"] });
     const lookup = createCheckedLookup(resolve);
     const answers: unknown[] = [];
@@ -94,7 +94,7 @@ describe("U1: the address that is dialled", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("an allowed host and port is dialled wherever its name leads, another port of it is not", async () => {
+  it("U1: an allowed host and port is dialled wherever its name leads, another port of it is not", async () => {
     const server = await start((_, response) => {
       reply(response, 200, "x");
     });
@@ -107,7 +107,7 @@ describe("U1: the address that is dialled", () => {
     await expectCode("NETWORK_HOST_REFUSED", () => reader.readUrl("https://localhost:1/", record));
   });
 
-  it("an allowed IPv6 address is dialled", async ({ skip }) => {
+  it("U1: an allowed IPv6 address is dialled", async ({ skip }) => {
     let server: TestServer;
     try {
       server = await start((_, response) => {

@@ -13,6 +13,7 @@ const REFUSED_ADDRESSES: readonly string[] = [
   ...["203.0.113.7", "224.0.0.0", "239.255.255.255", "240.0.0.0", "255.255.255.255"],
   ...["::", "::1", "::2", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:8.8.8.8", "::ffff:0:8.8.8.8"],
   ...["64:ff9b::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::10.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::8.8.8.8"],
+  ...["fd00:ff9b::8.8.8.8", "64:1::8.8.8.8", "2600::2::3", "2600::1.2.3.4:5"],
   ...["100::1", "1fff::1", "2001::1", "2001:0:1::1", "2001:2::1", "2001:10::1", "2001:20::1", "2001:1ff::1"],
   ...["2001:db8::1", "2001:db8:ffff::1", "2002::1", "2002:7f00:1::", "2002:808:808::1", "3fff::1", "3fff:fff::1"],
   ...["4000::1", "5f00::1", "fc00::1", "fd00::1", "fd00:ec2::254", "fdff::1", "fe80::1", "fe80::1%eth0", "febf::1"],
@@ -26,25 +27,35 @@ const GLOBAL_ADDRESSES: readonly string[] = [
   ...["128.0.0.0", "168.63.129.15", "168.63.129.17", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0"],
   ...["191.255.255.255", "192.0.1.0", "192.0.3.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0"],
   ...["203.0.112.255", "203.0.114.0", "223.255.255.255"],
-  ...["2000::1", "2001:200::1", "2001:db7::1", "2001:db9::1", "2003::1", "2600::", "2606:4700:4700::1111", "3ffe::1"],
+  ...[
+    "2000::1",
+    "2001:200::1",
+    "2001:db7::1",
+    "2001:db9::1",
+    "2600:db8::1",
+    "2003::1",
+    "2600::",
+    "2606:4700:4700::1111",
+    "3ffe::1",
+  ],
   ...["3fff:1000::1", "2600:1:2:3:4:5:6:7", "2600::1.2.3.4", "64:ff9b::8.8.8.8", "64:ff9b::808:808"],
 ];
 
-describe("U1: addressRefusal", () => {
-  it.each(REFUSED_ADDRESSES)("refuses %j", (address) => {
+describe("addressRefusal", () => {
+  it.each(REFUSED_ADDRESSES)("U1: refuses the address %j", (address) => {
     expect(addressRefusal(address)).not.toBeNull();
   });
-  it.each(GLOBAL_ADDRESSES)("lets %s pass", (address) => {
+  it.each(GLOBAL_ADDRESSES)("U1: lets the address %s pass", (address) => {
     expect(addressRefusal(address)).toBeNull();
   });
-  it("says why", () => {
+  it("U1: a refusal says why", () => {
     expect(addressRefusal("127.0.0.1")).toBe("a loopback address");
     expect(addressRefusal("169.254.169.254")).toBe("a link-local address");
     expect(addressRefusal("::ffff:127.0.0.1")).toBe("not a global IPv6 address");
   });
 });
 
-describe("U1: urlRefusal", () => {
+describe("urlRefusal", () => {
   it.each([
     ...[
       "https://localhost/",
@@ -74,18 +85,18 @@ describe("U1: urlRefusal", () => {
     ...["https://169.254.169.254/latest/meta-data/", "https://10.1.2.3:8443/", "https://192.168.1.1/"],
     ...["https://user@a.example/", "https://:password@a.example/", "http://a.example/", "http://8.8.8.8/"],
     ...["ftp://a.example/", "file:///etc/passwd", "data:text/plain,x", "javascript:0", "blob:https://a.example/x"],
-  ])("refuses %s", (url) => {
+  ])("U1: refuses the place %s", (url) => {
     expect(urlRefusal(new URL(url), NONE)).not.toBeNull();
   });
 
   it.each([
     ...["https://a.example/", "https://a.example:8443/x?y", "https://8.8.8.8/", "https://[2606:4700:4700::1111]/"],
     ...["https://mylocalhost.example/", "https://local.example/", "https://internal.example/", "https://134744072/"],
-  ])("lets %s pass", (url) => {
+  ])("U1: lets the place %s pass", (url) => {
     expect(urlRefusal(new URL(url), NONE)).toBeNull();
   });
 
-  it("opens exactly the host and port that the caller allows", () => {
+  it("U1: opens exactly the host and port that the caller allows", () => {
     const allowed = parseAllowHosts(["127.0.0.1:8080", "localhost:443", "[::1]:80", "data.example:80", "127.1:9"]);
     for (const url of [
       "http://127.0.0.1:8080/x",
@@ -117,7 +128,7 @@ describe("U1: urlRefusal", () => {
     }
   });
 
-  it("judges hosts without a port or scheme too", () => {
+  it("U1: judges hosts without a port or scheme too", () => {
     expect(hostRefusal("a.example")).toBeNull();
     expect(hostRefusal("a.example.")).toBeNull();
     expect(hostRefusal("[::1]")).not.toBeNull();
@@ -125,11 +136,13 @@ describe("U1: urlRefusal", () => {
 });
 
 describe("parseAllowHosts", () => {
-  it("writes entries as URLs write hosts", () => {
-    expect([...parseAllowHosts(["A.Example:443", "[0::1]:80", "0x7f.1:8080"])]).toEqual([
+  it("U1: allowHosts writes entries as URLs write hosts", () => {
+    expect([...parseAllowHosts(["A.Example:443", "[0::1]:80", "0x7f.1:8080", "b:1", "b:65535"])]).toEqual([
       "a.example:443",
       "[::1]:80",
       "127.0.0.1:8080",
+      "b:1",
+      "b:65535",
     ]);
     expect(hostPort(new URL("https://a.example/"))).toBe("a.example:443");
     expect(hostPort(new URL("http://a.example/"))).toBe("a.example:80");
@@ -139,7 +152,7 @@ describe("parseAllowHosts", () => {
   it.each([
     ...["", "a.example", "a.example:", ":80", "a.example:0", "a.example:65536", "a.example:x", "https://a.example:443"],
     ...["a.example:443/", "user@a.example:443", "a b:1", "::1:80", "*:80", "a.example:443#", "a.example:443:443"],
-  ])("refuses %j", async (entry) => {
+  ])("U1: allowHosts refuses %j", async (entry) => {
     await expectCode("INPUT_INVALID", () => parseAllowHosts([entry]));
   });
 });

@@ -43,7 +43,7 @@ describe("httpUrlReader: which URLs", () => {
     expect(reader.opens("https://a.example/records/alice/x@5.json?u=a@b")).toBe(true);
   });
 
-  it("refuses to read what it does not open, without showing user info", async () => {
+  it("U1: refuses to read what it does not open, without showing user info", async () => {
     const reader = httpUrlReader();
     for (const url of ["file:///etc/passwd", "https://user:marker-secret@a.example/", "https://a.example/#x"]) {
       const error = await expectCode("INPUT_URL_INVALID", () => reader.readUrl(url, record));
@@ -53,13 +53,13 @@ describe("httpUrlReader: which URLs", () => {
     await expectCode("NETWORK_HOST_REFUSED", () => reader.readUrl("https://[::1]/", record));
   });
 
-  it("refuses allowHosts without a port", async () => {
+  it("U1: refuses allowHosts without a port", async () => {
     await expectCode("INPUT_INVALID", () => httpUrlReader({ allowHosts: ["localhost"] }));
   });
 });
 
 describe("httpUrlReader: answers", () => {
-  it("reads bytes with a plain GET that needs no CORS preflight", async () => {
+  it("U1: reads bytes with a plain GET that needs no CORS preflight", async () => {
     const server = await start((_, response) => {
       reply(response, 200, "hello", { etag: '"x"', "set-cookie": "a=1", "content-type": "text/html" });
     });
@@ -79,6 +79,26 @@ describe("httpUrlReader: answers", () => {
     }
   });
 
+  it("U1: every request, a redirected one too, goes without credentials, cookies and referrer", async () => {
+    const sent: Request[] = [];
+    const dial = {
+      fetch: (request: Request) => {
+        sent.push(request);
+        const headers = { location: "https://b.example/y", "set-cookie": "a=1" };
+        return Promise.resolve(sent.length === 1 ? new Response(null, { status: 302, headers }) : new Response("x"));
+      },
+      showsRedirects: true,
+    };
+    expect(await createUrlReader(dial, new Set()).readUrl("https://a.example/x", record)).toEqual(utf8("x"));
+    expect(sent.map(({ url }) => url)).toEqual(["https://a.example/x", "https://b.example/y"]);
+    for (const request of sent) {
+      expect(request.credentials).toBe("omit");
+      expect(request.referrerPolicy).toBe("no-referrer");
+      expect(request.redirect).toBe("manual");
+      expect(["cookie", "authorization"].filter((name) => request.headers.has(name))).toEqual([]);
+    }
+  });
+
   it("P6: takes only 404 and 410 for absence", async () => {
     let status = 200;
     const server = await start((_, response) => {
@@ -92,7 +112,7 @@ describe("httpUrlReader: answers", () => {
     }
   });
 
-  it("reads an empty body", async () => {
+  it("U1: reads an empty body", async () => {
     const server = await start((_, response) => {
       reply(response, 200);
     });
@@ -100,7 +120,7 @@ describe("httpUrlReader: answers", () => {
     expect(await reader.readUrl(server.url, { kind: "object", maxBytes: 0 })).toEqual(new Uint8Array(0));
   });
 
-  it("decodes compressed answers and counts what comes out", async () => {
+  it("U1: counts compressed answers after decompression", async () => {
     const server = await start((_, response) => {
       reply(response, 200, gzipSync("x".repeat(1_000)), { "content-encoding": "gzip" });
     });
@@ -109,7 +129,7 @@ describe("httpUrlReader: answers", () => {
     await expectCode("NETWORK_TOO_LARGE", () => reader.readUrl(server.url, { kind: "record", maxBytes: 999 }));
   });
 
-  it("tells an unreachable server, a broken answer and the caller's abort apart", async () => {
+  it("U1: tells an unreachable server, a broken answer and the caller's abort apart", async () => {
     const controller = new AbortController();
     const server = await start((request, response) => {
       if (request.path === "/cut") {
@@ -187,7 +207,7 @@ describe("httpUrlReader: redirects", () => {
     expect(await other.readUrl(`${server.url}/${encodeURIComponent(hidden.url)}`, record)).not.toBeNull();
   });
 
-  it("takes a redirect without a readable place for an answer that says nothing", async () => {
+  it("U1: takes a redirect without a readable place for an answer that says nothing", async () => {
     const server = await start((request, response) => {
       reply(response, 302, "", request.path === "/bad" ? { location: "https://" } : {});
     });
@@ -196,7 +216,7 @@ describe("httpUrlReader: redirects", () => {
     await expectCode("NETWORK_STATUS", () => reader.readUrl(`${server.url}/none`, record));
   });
 
-  it("where the runtime follows by itself, refuses an answer from a place that is off limits", async () => {
+  it("U1: where the runtime follows by itself, refuses an answer from a place that is off limits", async () => {
     const hidden = await start((_, response) => {
       reply(response, 200, "x");
     });

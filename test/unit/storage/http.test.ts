@@ -20,7 +20,7 @@ const record = { kind: "record", maxBytes: 1_000 } as const;
 
 describe("http", () => {
   it.each(["ftp://a.example", "https://user:marker-secret@a.example", "https://a.example/?x", "", "a.example"])(
-    "refuses the base %j",
+    "U1: refuses the base %j",
     async (base) => {
       const error = await expectCode("INPUT_URL_INVALID", () => http(base));
       expect(JSON.stringify(error)).not.toContain("marker-secret");
@@ -28,7 +28,7 @@ describe("http", () => {
     },
   );
 
-  it("section 10: joins base and path, and publishes what it is told to", () => {
+  it("U1: joins base and path, and publishes what it is told to", () => {
     const plain = http("https://a.example/x/");
     expect(plain.label).toBe("a.example/x");
     expect(plain.conditional).toBe(false);
@@ -53,7 +53,7 @@ describe("http", () => {
     expect(server.seen).toEqual([]);
   });
 
-  it("reads with a plain GET, past caches for records alone", async () => {
+  it("U1: reads with a plain GET, past caches for records alone", async () => {
     const server = opened(await serveFiles());
     const storage = http(server.url);
     await storage.read(RECORD_PATH, record);
@@ -149,7 +149,7 @@ describe("http", () => {
     for (etag of ['"strong"', '""']) expect((await storage.read(RECORD_PATH, record))?.tag).toBe(etag);
   });
 
-  it("counts bytes after decompression", async () => {
+  it("U1: counts bytes after decompression", async () => {
     const server = opened(
       await serve((_, response) => {
         reply(response, 200, gzipSync("x".repeat(2_000)), { "content-encoding": "gzip" });
@@ -159,7 +159,7 @@ describe("http", () => {
     expect((await http(server.url).read(RECORD_PATH, { kind: "record", maxBytes: 2_000 }))?.bytes.length).toBe(2_000);
   });
 
-  it("follows redirects within its origin alone, for reads alone", async () => {
+  it("U1: follows redirects within its origin alone, for reads alone", async () => {
     const other = opened(await serveFiles());
     const server = opened(
       await serve((request, response) => {
@@ -178,7 +178,7 @@ describe("http", () => {
     expect(other.seen).toEqual([]);
   });
 
-  it("sends credentials with each request, refreshed by a function", async () => {
+  it("U1: sends credentials with each request, refreshed by a function", async () => {
     const server = opened(await serveFiles());
     let token = 0;
     const storage = http(server.url, {
