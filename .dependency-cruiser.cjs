@@ -71,7 +71,7 @@ module.exports = {
       name: "bitcoinjs-only-for-writers",
       severity: "error",
       from: { path: "^src/", pathNot: ["^src/plan/", "^src/wallet/", "^src/devnet/"] },
-      to: { path: "node_modules/bitcoinjs-lib" },
+      to: { path: "node_modules/(bitcoinjs-lib|bip174|bech32)/" },
     },
     {
       name: "secp256k1-only-in-crypto",

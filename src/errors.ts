@@ -54,10 +54,23 @@ export interface ErrorDetails {
   NAME_NOT_REGISTERED: { readonly name: string; readonly status: string };
   /** The name's beacon had too many entries before registration; registering it could leave it unreadable (V8). */
   NAME_BEACON_FLOODED: { readonly name: string; readonly entries: number; readonly max: number };
-  /** The name's owner or tenure is not the one that the caller expected. */
-  NAME_OWNER_CHANGED: { readonly name: string; readonly expected: string; readonly got: string };
+  /**
+   * The name's owner or tenure is not the one that the caller expected. What was not expected is null, and all of what
+   * was got where nobody holds the name; owner scripts are hex.
+   */
+  NAME_OWNER_CHANGED: {
+    readonly name: string;
+    readonly expected: { readonly tenure: string | null; readonly ownerScript: string | null };
+    readonly got: {
+      readonly status: "free" | "active" | "grace" | "released";
+      readonly tenure: string | null;
+      readonly ownerScript: string | null;
+    };
+  };
   /** The PREORDER is too old for its REGISTER (C5); the name must be registered anew. */
   NAME_PREORDER_EXPIRED: { readonly name: string; readonly txid: string; readonly maxAgeBlocks: number };
+  /** The name has its seal, so that there is nothing to recover (C8). */
+  NAME_SEALED: { readonly name: string };
   /** The name's seal was spent by something that is no operation; it must be recovered before it can be written (C8). */
   NAME_UNSEALED: { readonly name: string; readonly txid: string };
 
@@ -71,6 +84,17 @@ export interface ErrorDetails {
   CHAIN_HEADER_INVALID: { readonly height: number; readonly reason: string };
   /** A chain forks below the checkpoint or has less than the minimum work (V1). */
   CHAIN_WORK_INSUFFICIENT: { readonly work: string; readonly minimumWork: string };
+  /** A source serves another network than the one that is read (V1); `network` is null for one that hawser does not know. */
+  CHAIN_NETWORK_MISMATCH: {
+    readonly expected: string;
+    readonly found: readonly {
+      readonly source: string;
+      readonly network: string | null;
+      readonly genesisHash: string;
+    }[];
+  };
+  /** A source has not reached the checkpoint yet; it may still be syncing (V1). */
+  CHAIN_SOURCE_BEHIND: { readonly source: string; readonly tipHeight: number; readonly checkpointHeight: number };
   /** A Merkle proof does not prove what it claims (V2). */
   CHAIN_PROOF_INVALID: { readonly txid: string; readonly reason: string };
   /** Bytes are not exactly one transaction, or not the one asked for (V2, V3). */
@@ -204,12 +228,15 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   NAME_BEACON_FLOODED: spec("input", "changed"),
   NAME_OWNER_CHANGED: spec("wrong", "changed"),
   NAME_PREORDER_EXPIRED: spec("conflict", "changed"),
+  NAME_SEALED: spec("input", "changed"),
   NAME_UNSEALED: spec("conflict", "changed"),
   CHAIN_UNAVAILABLE: spec("unknown", "yes"),
   CHAIN_STALE: spec("unknown", "yes"),
   CHAIN_UNSUPPORTED_OPERATION: spec("unknown", "changed"),
   CHAIN_HEADER_INVALID: spec("wrong", "yes"),
   CHAIN_WORK_INSUFFICIENT: spec("wrong", "yes"),
+  CHAIN_NETWORK_MISMATCH: spec("input", "changed"),
+  CHAIN_SOURCE_BEHIND: spec("unknown", "yes"),
   CHAIN_PROOF_INVALID: spec("wrong", "yes"),
   CHAIN_TRANSACTION_INVALID: spec("wrong", "yes"),
   CHAIN_BROADCAST_REFUSED: spec("conflict", "changed"),

@@ -49,8 +49,10 @@ export const limits = {
   sourceHedgeMs: 1_500,
   /** reports - of one source and read that nobody could prove before its further ones are left alone. */
   sourceMaxLies: 8,
-  /** bytes - one answer of a chain source; a block's whole transaction list is never needed. */
+  /** bytes - one answer of a chain source. */
   sourceAnswerMaxBytes: 4 * 1024 * 1024,
+  /** bytes - a raw block, which is needed where a beacon is read up to one transaction: the block weight limit. */
+  blockMaxBytes: 4_000_000,
   /** bytes - a raw transaction: the block weight limit. */
   transactionMaxBytes: 4_000_000,
   /** transactions - V8: proven for one name per source and read. */

@@ -26,6 +26,11 @@ export class Cursor {
     return this.#bytes.subarray(start, start + length);
   }
 
+  /** A view (not a copy) of what was read since the cursor was at `offset`. */
+  since(offset: number): Uint8Array {
+    return this.#bytes.subarray(offset, this.#offset);
+  }
+
   /** The next byte without moving on, or -1 at the end. */
   peek(): number {
     return this.#bytes[this.#offset] ?? -1;

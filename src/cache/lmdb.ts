@@ -1,8 +1,8 @@
-import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { isHawserError } from "../errors.js";
 import type { Cache, CacheChange } from "../ports.js";
+import { makeDirectory } from "../runtime/make-directory.js";
 import { assertCacheKey, cacheUnavailable } from "./key.js";
 import { lmdbFileDefect } from "./lmdb-file.js";
 
@@ -99,7 +99,7 @@ class LmdbCache implements Cache {
     if (this.#database !== null) return this.#database;
     const openDatabase = loadLmdb();
     return guard(() => {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      makeDirectory(this.#directory, 0o700);
       const path = join(this.#directory, FILE_NAME);
       const defect = lmdbFileDefect(path);
       if (defect !== null) throw cacheUnavailable(`${path} is damaged: ${defect}`);

@@ -1,5 +1,15 @@
 import type { Command } from "./command.js";
-import { networkFlags, outFlag, outputFlags, readFlags, writeFlags } from "./flags.js";
+import {
+  aboutFlag,
+  keptFlags,
+  lookupFlags,
+  nameFlags,
+  networkFlags,
+  outFlag,
+  outputFlags,
+  writeFlags,
+  yesFlag,
+} from "./flags.js";
 
 const name = { name: "NAME", help: "A registered name, such as alice" };
 const id = { name: "ID", help: "Id of a record: a-z 0-9 . _ ~ - and /, such as settings or feeds/latest" };
@@ -17,18 +27,31 @@ export const commands: readonly Command[] = [
   {
     words: ["devnet"],
     summary: "Run a regtest chain with Esplora servers and stores until it is interrupted.",
-    details: ["Prints the settings for the other commands. With --json it prints one line of JSON, then stays."],
+    details: [
+      "Prints the settings for the other commands. With --json it prints one line of JSON, then stays.",
+      "With --data-dir it goes on where it was, however it ended: chain, waiting transactions, stores, cache and ports. " +
+        "The first source answers POST /devnet/mine, /devnet/faucet and /devnet/reorg.",
+    ],
     arguments: [],
     flags: [
-      { name: "sources", value: "N", help: "Chain sources over the one chain (default 2)" },
-      { name: "stores", value: "N", help: "Stores, each with its own files (default 3)" },
+      { name: "sources", value: "N", help: "Chain sources over the one chain (default 2, or as last time)" },
+      { name: "stores", value: "N", help: "Stores, each with its own files (default 3, or as last time)" },
+      { name: "data-dir", value: "DIR", help: "Keep everything in this directory (default: gone when it ends)" },
       { name: "mine", value: "WHEN", help: "on-transaction, interval:MS or manual (default on-transaction)" },
       { name: "control", value: null, help: "Answer POST /control, which makes servers misbehave; loopback only" },
       { name: "host", value: "HOST", help: "Address to listen on (default 127.0.0.1)" },
-      { name: "port", value: "PORT", help: "Port of the first source; the others follow (default: free ones)" },
+      {
+        name: "port",
+        value: "PORT",
+        help: "Port of the first source; the others follow (default: as last time, or free)",
+      },
       ...outputFlags,
     ],
-    examples: ["hawser devnet --sources 2 --stores 3", "hawser devnet --mine interval:10000 --port 3100"],
+    examples: [
+      "hawser devnet --sources 2 --stores 3",
+      "hawser devnet --mine interval:10000 --port 3100",
+      "hawser devnet --data-dir ~/hawser-devnet",
+    ],
     load: () => import("./commands/devnet.js"),
   },
   {
@@ -52,7 +75,7 @@ export const commands: readonly Command[] = [
     ],
     arguments: [{ name: "NAME", help: "1 to 31 of a-z 0-9 and -" }],
     flags: [
-      { name: "about", value: "FILE", help: "JSON object for the name's public profile" },
+      aboutFlag,
       { name: "force", value: null, help: "Register although somebody flooded the name, which may make it unreadable" },
       ...writeFlags,
     ],
@@ -63,16 +86,109 @@ export const commands: readonly Command[] = [
     words: ["name", "show"],
     summary: "Show the state of a name and what each chain source was worth.",
     arguments: [name],
-    flags: [{ name: "profile", value: null, help: "Fetch its profile too" }, ...readFlags],
+    flags: [{ name: "profile", value: null, help: "Fetch its profile too" }, ...lookupFlags],
     examples: ["hawser name show alice --profile"],
     load: () => import("./commands/name-show.js"),
   },
   {
+    words: ["name", "renew"],
+    summary: "Renew a name for another term and change nothing else.",
+    details: ["Any change of a name renews it too. It can be renewed until its grace is over."],
+    arguments: [name],
+    flags: nameFlags,
+    examples: ["hawser name renew alice --plan"],
+    load: () => import("./commands/name-renew.js"),
+  },
+  {
+    words: ["name", "transfer"],
+    summary: "Hand a name over to another owner. Nobody can take that back.",
+    details: [
+      "Asks for the name to be typed, or needs --yes. The name takes its seal with it, and otherwise only the entries that " +
+        "--keep names; a kept record has to be put again by the new owner before it can be read.",
+      "A new owner who uses a key file reads out what keygen printed: the address for TO, and with --keep the key that " +
+        "signs records for --pubkey.",
+    ],
+    arguments: [name, { name: "TO", help: "Address of the new owner, or a P2WPKH, P2WSH or P2TR script in hex" }],
+    flags: [
+      {
+        name: "keep",
+        value: "KEY",
+        repeatable: true,
+        help: "Entry that goes over, as list prints it, such as m:settings",
+      },
+      { name: "pubkey", value: "HEX", help: "Key that is to sign the new owner's records (default: the owner's own)" },
+      aboutFlag,
+      yesFlag,
+      ...nameFlags,
+    ],
+    examples: ["hawser name transfer alice bc1q... --plan", "hawser name transfer alice bc1q... --keep m:settings"],
+    load: () => import("./commands/name-transfer.js"),
+  },
+  {
+    words: ["name", "release"],
+    summary: "Give a name up for good and get the bond back.",
+    details: [
+      "Asks for the name to be typed, or needs --yes. Anybody can register it again after a cooldown. Nothing is deleted " +
+        "from stores.",
+    ],
+    arguments: [name],
+    flags: [
+      { name: "pay-to", value: "ADDRESS", help: "Where the bond goes (default: the owner's address)" },
+      yesFlag,
+      ...nameFlags,
+    ],
+    examples: ["hawser name release alice --plan"],
+    load: () => import("./commands/name-release.js"),
+  },
+  {
+    words: ["name", "recover"],
+    summary: "Seal a name again whose seal was spent by accident.",
+    details: ["Needs a confirmed coin at the owner's address and locks the bond anew. Profile and records stay."],
+    arguments: [name],
+    flags: nameFlags,
+    examples: ["hawser name recover alice --plan"],
+    load: () => import("./commands/name-recover.js"),
+  },
+  {
+    words: ["name", "rotate-key"],
+    summary: "Make another key sign a name's records; what the old one signed does not count any more.",
+    details: [
+      "One transaction. Every record is read, verified and signed anew. If the old key was stolen, its newest records may " +
+        "be the thief's: look at them first, or drop them. Write with --signer-key afterwards; the owner stays the same.",
+    ],
+    arguments: [name],
+    flags: [
+      { name: "new-key", value: "FILE", required: true, help: "Key that is to sign records, as keygen makes it" },
+      { name: "drop-records", value: null, help: "Carry no record over: each has to be put again" },
+      { name: "drop-record", value: "ID", repeatable: true, help: "Do not carry this record over" },
+      ...nameFlags,
+    ],
+    examples: ["hawser keygen --out new.key", "hawser name rotate-key alice --new-key new.key"],
+    load: () => import("./commands/name-rotate-key.js"),
+  },
+  {
+    words: ["name", "reserved"],
+    summary: "List the outputs that another wallet with this key must not spend.",
+    details: [
+      "The seals of names, and what operations under way spend or make, one a line: output, why, name, value. From the " +
+        "cache alone: of names that were read or written with it.",
+    ],
+    arguments: [],
+    flags: keptFlags,
+    examples: ["hawser name reserved --json"],
+    load: () => import("./commands/name-reserved.js"),
+  },
+  {
     words: ["put"],
     summary: "Put a record: data of at most 1 MiB under an id, that can be put again.",
-    details: ["A new id takes one transaction, a known one none."],
+    details: [
+      "A new id takes one transaction, a known one none; for that the signer's key suffices, without --key-file.",
+    ],
     arguments: [name, id, { name: "FILE", optional: true, help: "The data; - or nothing reads stdin" }],
-    flags: writeFlags,
+    flags: [
+      { name: "delegate", value: null, help: "Give a new record a signer of its own, other than the profile's" },
+      ...writeFlags,
+    ],
     examples: ["hawser put alice settings settings.json", "date | hawser put alice clock"],
     load: () => import("./commands/put.js"),
   },
@@ -85,7 +201,7 @@ export const commands: readonly Command[] = [
       outFlag,
       { name: "min-version", value: "N", help: "Refuse versions below" },
       { name: "max-version", value: "N", help: "Ignore versions above" },
-      ...readFlags,
+      ...lookupFlags,
     ],
     examples: ["hawser get alice settings", "hawser get alice settings --min-version 7 --json"],
     load: () => import("./commands/get.js"),
@@ -106,7 +222,7 @@ export const commands: readonly Command[] = [
     words: ["cat"],
     summary: "Get immutable data that a name's index holds, by its key.",
     arguments: [name, { name: "KEY", help: "SHA-256 of the data, 64 hex digits; with or without i: in front" }],
-    flags: [outFlag, ...readFlags],
+    flags: [outFlag, ...lookupFlags],
     examples: ["hawser cat alice 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --out test.txt"],
     load: () => import("./commands/cat.js"),
   },
@@ -114,7 +230,10 @@ export const commands: readonly Command[] = [
     words: ["list"],
     summary: "List the entries of a name's index, one a line; with --json one JSON document a line.",
     arguments: [name],
-    flags: [{ name: "prefix", value: "TEXT", help: "Only keys that begin so, such as m:settings or i:" }, ...readFlags],
+    flags: [
+      { name: "prefix", value: "TEXT", help: "Only keys that begin so, such as m:settings or i:" },
+      ...lookupFlags,
+    ],
     examples: ["hawser list alice --prefix m:"],
     load: () => import("./commands/list.js"),
   },

@@ -24,6 +24,7 @@ export interface ConfigFile {
   readonly allowHosts?: readonly string[] | undefined;
   readonly cache?: string | undefined;
   readonly keyFile?: string | undefined;
+  readonly signerKeyFile?: string | undefined;
   readonly minSources?: number | undefined;
   readonly minConfirmations?: number | undefined;
   readonly required?: number | undefined;
@@ -53,6 +54,7 @@ const configFile = z.strictObject({
   allowHosts: z.optional(texts),
   cache: z.optional(z.string()),
   keyFile: z.optional(z.string()),
+  signerKeyFile: z.optional(z.string()),
   minSources: z.optional(count),
   minConfirmations: z.optional(count.check(z.maximum(MAX_CONFIRMATIONS))),
   required: z.optional(count),
@@ -121,6 +123,7 @@ export function parseConfigFile(bytes: Uint8Array, path: string): ConfigFile {
     ),
     cache: data.cache === undefined || data.cache === "memory:" ? data.cache : resolve(directory, data.cache),
     keyFile: data.keyFile === undefined ? undefined : resolve(directory, data.keyFile),
+    signerKeyFile: data.signerKeyFile === undefined ? undefined : resolve(directory, data.signerKeyFile),
   };
 }
 

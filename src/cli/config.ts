@@ -23,7 +23,10 @@ export interface Settings {
   readonly allowHosts: readonly string[];
   /** A directory, or `memory:`. */
   readonly cache: string;
+  /** The key that owns and pays. */
   readonly keyFile: string | undefined;
+  /** The key that signs records, where it is not that of `keyFile`. */
+  readonly signerKeyFile: string | undefined;
   readonly minSources: number | undefined;
   readonly minConfirmations: number | undefined;
   readonly required: number | undefined;
@@ -53,6 +56,7 @@ const SETTINGS = {
   allowHosts: setting("allow-host", "HAWSER_ALLOW_HOSTS", "allowHosts"),
   cache: setting("cache", "HAWSER_CACHE", "cache"),
   keyFile: setting("key-file", "HAWSER_KEY_FILE", "keyFile"),
+  signerKeyFile: setting("signer-key", "HAWSER_SIGNER_KEY_FILE", "signerKeyFile"),
   minSources: setting("min-sources", "HAWSER_MIN_SOURCES", "minSources"),
   minConfirmations: setting("min-confirmations", "HAWSER_MIN_CONFIRMATIONS", "minConfirmations"),
   required: setting("required", "HAWSER_REQUIRED", "required"),
@@ -83,6 +87,7 @@ export async function loadSettings(args: Arguments, environment: Environment): P
     allowHosts: layers.list(SETTINGS.allowHosts)?.values ?? file.allowHosts ?? [],
     cache: layers.text(SETTINGS.cache)?.value ?? file.cache ?? statePath(environment, network),
     keyFile: layers.text(SETTINGS.keyFile)?.value ?? file.keyFile,
+    signerKeyFile: layers.text(SETTINGS.signerKeyFile)?.value ?? file.signerKeyFile,
     minSources: layers.integer(SETTINGS.minSources, 1) ?? file.minSources,
     minConfirmations: layers.integer(SETTINGS.minConfirmations, 1, MAX_CONFIRMATIONS) ?? file.minConfirmations,
     required: layers.integer(SETTINGS.required, 1) ?? file.required,

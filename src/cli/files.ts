@@ -19,7 +19,11 @@ const READABLE_REASONS: Readonly<Record<string, string>> = {
 };
 
 /** The error for a file that the caller named. */
-export function fileUnusable(path: string, verb: "read" | "write", cause: unknown): HawserError<"INPUT_FILE_UNUSABLE"> {
+export function fileUnusable(
+  path: string,
+  verb: "read" | "write" | "publish",
+  cause: unknown,
+): HawserError<"INPUT_FILE_UNUSABLE"> {
   const reason = reasonOf(cause);
   return new HawserError("INPUT_FILE_UNUSABLE", `Cannot ${verb} ${path}: ${reason}.`, { path, reason }, { cause });
 }

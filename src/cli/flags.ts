@@ -17,7 +17,7 @@ export const outputFlags: readonly Flag[] = [jsonFlag, quietFlag];
 export const networkFlags: readonly Flag[] = [networkFlag];
 
 /** Flags of every command that reads. */
-export const readFlags: readonly Flag[] = [
+const readFlags: readonly Flag[] = [
   networkFlag,
   { name: "source", value: "URL", repeatable: true, help: "Esplora server to ask for the chain; name two or more" },
   { name: "store", value: "URL", repeatable: true, help: "Where data is looked for: an http(s) URL or a directory" },
@@ -34,10 +34,17 @@ export const readFlags: readonly Flag[] = [
   ...outputFlags,
 ];
 
-/** Flags of every command that writes. */
-export const writeFlags: readonly Flag[] = [
+/** Flags of the commands that look something up and write nothing. */
+export const lookupFlags: readonly Flag[] = [
   ...readFlags,
-  { name: "key-file", value: "FILE", help: "Key that pays and signs, as keygen makes it" },
+  { name: "hint", value: "TXID", help: "The name's REGISTER: gets past a flood of its beacon; verified, pins nothing" },
+  { name: "expect-tenure", value: "TXID", help: "Fail unless the name is held by this registration (its PREORDER)" },
+  { name: "expect-owner", value: "OWNER", help: "Fail unless this script (hex) or address owns the name" },
+];
+
+const keyFileFlag: Flag = { name: "key-file", value: "FILE", help: "Key that owns and pays, as keygen makes it" };
+
+const sendFlags: readonly Flag[] = [
   {
     name: "write-store",
     value: "URL",
@@ -47,9 +54,37 @@ export const writeFlags: readonly Flag[] = [
   { name: "required", value: "N", help: "Stores that must hold the data (default 1)" },
   { name: "fee-rate", value: "SAT/VB", help: "Fee rate (default: the median of what the sources say)" },
   { name: "max-fee-sats", value: "SAT", help: "Refuse to pay more fees than this" },
-  { name: "wait", value: "UNTIL", help: "broadcast or depth (default depth: until readers see it)" },
-  { name: "plan", value: null, help: "Show cost and transactions; sign, store and send nothing" },
+  {
+    name: "wait",
+    value: "UNTIL",
+    help: "broadcast (sent; of a registration the PREORDER) or depth (default: until readers see it)",
+  },
+  { name: "plan", value: null, help: "Show cost and transactions; sign, store and send nothing new" },
 ];
+
+/** Flags of every command that writes data. */
+export const writeFlags: readonly Flag[] = [
+  ...readFlags,
+  keyFileFlag,
+  {
+    name: "signer-key",
+    value: "FILE",
+    help: "Key that signs records, as keygen makes it (default: that of --key-file)",
+  },
+  ...sendFlags,
+];
+
+/** Flags of the commands that change a name and sign no record with the present key. */
+export const nameFlags: readonly Flag[] = [...readFlags, keyFileFlag, ...sendFlags];
+
+/** Flags of what is told from the cache alone. */
+export const keptFlags: readonly Flag[] = [...readFlags, keyFileFlag];
+
+/** Where there is no way back. */
+export const yesFlag: Flag = { name: "yes", value: null, help: "Do not ask; needed where stdin is no terminal" };
+
+/** JSON for the name's public profile. */
+export const aboutFlag: Flag = { name: "about", value: "FILE", help: "JSON object for the name's public profile" };
 
 /** Where a read puts its data. */
 export const outFlag: Flag = { name: "out", value: "FILE", help: "Write the data to FILE, whole or not at all" };

@@ -57,6 +57,10 @@ export class Output {
     return this.#stdout.isTTY === true;
   }
 
+  get stderrIsTerminal(): boolean {
+    return this.#stderr.isTTY === true;
+  }
+
   /** One document on stdout. Members that are bytes or bigint must have been turned into text. */
   document(value: unknown): Promise<void> {
     return this.#write(this.#stdout, `${terminalJson(value)}\n`);
@@ -84,8 +88,7 @@ export class Output {
 
   /** Rows in columns on stderr, unless quiet. */
   async notes(rows: readonly (readonly Cell[])[]): Promise<void> {
-    if (this.quiet) return;
-    for (const line of this.#columns(rows)) await this.#write(this.#stderr, `${line}\n`);
+    if (!this.quiet) await this.warnings(rows);
   }
 
   /** Rows in columns on stdout. */
@@ -101,6 +104,16 @@ export class Output {
   /** A line on stderr, quiet or not. */
   warning(text: string): Promise<void> {
     return this.#write(this.#stderr, `${printable(text)}\n`);
+  }
+
+  /** Rows in columns on stderr, quiet or not. */
+  async warnings(rows: readonly (readonly Cell[])[]): Promise<void> {
+    for (const line of this.#columns(rows)) await this.#write(this.#stderr, `${line}\n`);
+  }
+
+  /** A question on stderr, quiet or not; the line stays open for the answer. */
+  ask(question: string): Promise<void> {
+    return this.#write(this.#stderr, printable(question));
   }
 
   /** An error: one line, and one for each source or provider that was tried. With `json` also a document on stdout. */

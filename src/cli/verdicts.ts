@@ -21,6 +21,7 @@ const SOURCE_TONES: Readonly<Record<SourceVerdict, Tone>> = {
   withheld: "bad",
   lied: "bad",
   "other-chain": "bad",
+  "other-network": "bad",
   unreachable: "warn",
 };
 
@@ -49,11 +50,16 @@ export function sourceNotes(asOf: Pick<AsOf, "sources">): readonly (readonly Cel
 }
 
 /** Which block an answer holds for (V7). */
-export function asOfLine({ height, tipHeight, tipAgeMs, partial, sources }: AsOf): string {
+export function asOfLine({ height, tipHeight, tipAgeMs, sources, ...rest }: AsOf): string {
   const agreed = sources.filter(({ verdict }) => verdict === "agreed").length;
   const age = tipAgeMs < 120_000 ? `${Math.round(tipAgeMs / 1000)} s` : `${Math.round(tipAgeMs / 60_000)} min`;
   const by = `${agreed} of ${count(sources.length, "source")} agreed`;
-  return `as of block ${height} (tip ${tipHeight}, ${age} old), ${by}${partial ? ", not all answered" : ""}`;
+  const reserves = [
+    rest.partial ? ", not all answered" : "",
+    rest.weakStart ? ", weak start" : "",
+    rest.signaturesUnchecked ? ", block signatures not checked" : "",
+  ];
+  return `as of block ${height} (tip ${tipHeight}, ${age} old), ${by}${reserves.join("")}`;
 }
 
 /** Why there is nothing, on one line. */

@@ -1,11 +1,9 @@
-import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import * as secp from "@noble/secp256k1";
 
-// The hooks are set in the file that uses them: a separate set-up module would be dropped by bundlers, because the
-// package says that it has no side effects, and every verification would throw.
+// The hook is set in the file that uses it: a separate set-up module would be dropped by bundlers, because the package
+// says that it has no side effects, and every verification would throw. HMAC is needed by ECDSA alone.
 secp.hashes.sha256 = sha256;
-secp.hashes.hmacSha256 = (key, message) => hmac(sha256, key, message);
 
 /** Whether `signature` (64 bytes) is a BIP340 signature of `publicKey` (x-only, 32 bytes) over `message`. */
 export function verifySchnorr(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {

@@ -14,6 +14,7 @@ import type {
   WriteOutcome,
 } from "../ports.js";
 import { systemClock } from "../runtime/clock.js";
+import { makeDirectory } from "../runtime/make-directory.js";
 import { type DiskLock, takeDiskLock } from "./disk-lock.js";
 import { diskName } from "./disk-name.js";
 import { parseStoragePath, publicUrl } from "./path.js";
@@ -134,7 +135,7 @@ class DiskStorage implements StorageProvider {
 
   /** The real path of a file's directory, created where missing; one step at a time, so that no link is followed out. */
   async #makeParent(segments: readonly string[]): Promise<string> {
-    await mkdir(this.#root, { recursive: true });
+    makeDirectory(this.#root);
     const root = await realpath(this.#root);
     let current = root;
     for (const segment of segments.slice(0, -1)) {

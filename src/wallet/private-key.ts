@@ -1,4 +1,4 @@
-import { Psbt } from "bitcoinjs-lib/src/psbt";
+import type { PsbtInput } from "bip174";
 import { encode as encodeDerSignature } from "bitcoinjs-lib/src/script_signature";
 import { Transaction as SigningTransaction } from "bitcoinjs-lib/src/transaction";
 import { concatBytes, equalBytes, utf8 } from "../bytes/bytes.js";
@@ -6,7 +6,7 @@ import { invalidArgument } from "../bytes/guards.js";
 import { decodeHex, encodeHex, isHex } from "../bytes/hex.js";
 import { encodeJson, isJsonObject, type Json, parseJson } from "../bytes/json.js";
 import { getNetwork, type NetworkId } from "../chain/network.js";
-import { parseTransaction } from "../chain/transaction.js";
+import { parseTransaction, type Transaction } from "../chain/transaction.js";
 import { publicKeyOf, signEcdsa } from "../crypto/ecdsa.js";
 import { hash160, taggedHash } from "../crypto/hash.js";
 import { signSchnorr } from "../crypto/schnorr.js";
@@ -18,9 +18,9 @@ import {
   xOnlyPublicKeyOf,
 } from "../crypto/taproot.js";
 import { HawserError } from "../errors.js";
-import { keyHashScript } from "../plan/psbt.js";
+import { addressOf } from "../plan/address.js";
+import { keyHashScript, parsePsbt } from "../plan/psbt.js";
 import type { Random, Signer, SignRequest, Wallet, WalletAccount } from "../ports.js";
-import { addressOf } from "./address.js";
 import { decodeBase58Check } from "./base58.js";
 
 /** How a wallet over one private key is made. */
@@ -38,8 +38,6 @@ export interface PrivateKeyWallet extends Wallet {
   /** The addresses of the accounts, in their order. */
   readonly addresses: readonly string[];
 }
-
-type PsbtInput = Psbt["data"]["inputs"][number];
 
 const SIGHASH_DEFAULT = 0;
 const SIGHASH_ALL = 1;
@@ -60,6 +58,7 @@ export function privateKeyWallet(options: PrivateKeyWalletOptions): PrivateKeyWa
   const privateKey = ownCopy(options.privateKey);
   const accounts = kinds.map((kind) => accountOf(kind, privateKey));
   return {
+    network: network.id,
     addresses: accounts.map(({ script }) => addressOf(script, network)),
     accounts: () => Promise.resolve(accounts),
     signPsbts: (requests) =>
@@ -156,21 +155,23 @@ function signPsbt(
   privateKey: Uint8Array,
   random: Random,
 ): Uint8Array {
-  let psbt: Psbt;
+  let parsed: ReturnType<typeof parsePsbt>;
   try {
-    psbt = Psbt.fromBuffer(request.psbt);
+    parsed = parsePsbt(request.psbt);
   } catch {
     throw invalidArgument("psbt", "a BIP174 PSBT", request.psbt);
   }
-  const signing = SigningTransaction.fromBuffer(psbt.data.getTransaction());
-  const prevouts = psbt.data.inputs.map((input, index) => prevoutOf(input, index, signing));
+  const { psbt, transaction } = parsed;
+  const signing = SigningTransaction.fromBuffer(transaction.raw);
+  const prevouts = psbt.inputs.map((input, index) => prevoutOf(input, index, transaction));
   for (const index of request.inputs) {
-    const input = psbt.data.inputs[index];
+    const input = psbt.inputs[index];
     const prevout = prevouts[index];
     if (input === undefined || prevout === undefined) throw refused(`the PSBT has no input ${index}`);
     const account = accounts.find(({ script }) => equalBytes(script, prevout.script));
     if (account === undefined) throw refused(`input ${index} is not of this wallet`);
-    if (input.partialSig !== undefined || input.tapKeySig !== undefined || input.finalScriptWitness !== undefined) {
+    const { partialSig, tapKeySig, finalScriptSig, finalScriptWitness } = input;
+    if ((partialSig ?? tapKeySig ?? finalScriptSig ?? finalScriptWitness) !== undefined) {
       throw refused(`input ${index} is signed already`);
     }
     assertSighashType(input, index, account);
@@ -196,16 +197,16 @@ function signPsbt(
 function prevoutOf(
   { witnessUtxo, nonWitnessUtxo }: PsbtInput,
   index: number,
-  signing: SigningTransaction,
+  transaction: Transaction,
 ): { readonly script: Uint8Array; readonly value: bigint } {
   if (witnessUtxo === undefined) throw refused(`input ${index} has no witnessUtxo`);
+  if (witnessUtxo.value < 0n) throw refused(`input ${index} has a witnessUtxo with a negative value`);
   if (nonWitnessUtxo !== undefined) {
     const previous = parseTransaction(nonWitnessUtxo);
-    const spent = signing.ins[index];
-    const txid = spent === undefined ? "" : encodeHex(spent.hash.slice().reverse());
-    const output = previous.outputs[spent?.index ?? 0];
+    const spent = transaction.inputs[index]?.outpoint;
+    const output = previous.outputs[spent?.vout ?? 0];
     const agrees =
-      previous.txid === txid &&
+      previous.txid === spent?.txid &&
       output?.valueSats === witnessUtxo.value &&
       equalBytes(output.script, witnessUtxo.script);
     if (!agrees) throw refused(`input ${index} has a nonWitnessUtxo that does not fit`);

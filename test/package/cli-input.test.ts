@@ -43,15 +43,20 @@ describe("wrong use", () => {
     [["get", "alice", "settings", "--min-version", "x"], "INPUT_INVALID"],
     [["get", "alice", "settings", "--min-sources", "3"], "INPUT_INVALID"],
     [["get", "alice", "settings", "--timeout", "-5"], "INPUT_INVALID"],
-    [["get", "alice", "settings", "--network", "signet"], "INPUT_INVALID"],
+    [["get", "alice", "settings", "--network", "signet"], "CHAIN_NETWORK_MISMATCH"],
     [["get", "alice", "settings", "--source", "ftp://x.example"], "INPUT_URL_INVALID"],
     [["get", "alice", "settings", "--store", "http://a:b@x.example"], "INPUT_URL_INVALID"],
     [["get", "alice", "settings", "--allow-host", "localhost"], "INPUT_INVALID"],
     [["get", "alice", "settings", "--key-file", "x"], "INPUT_INVALID"],
+    [["get", "alice", "settings", "--hint", "alice"], "INPUT_INVALID"],
+    [["name", "show", "alice", "--expect-tenure", "AB".repeat(32)], "INPUT_INVALID"],
+    [["list", "alice", "--expect-owner", "bc1qalice"], "INPUT_INVALID"],
+    [["put", "alice", "settings", "--hint", "ab".repeat(32)], "INPUT_INVALID"],
     [["add", "alice", "/nonexistent"], "INPUT_FILE_UNUSABLE"],
     [["add", "alice", "package.json", "--type", ""], "INPUT_INVALID"],
     [["add", "alice", "package.json", "--file-name", "p\u001b[31m.png"], "INPUT_INVALID"],
     [["cat", "alice", "abc"], "INPUT_INVALID"],
+    [["cat", "alice", "AB".repeat(32)], "INPUT_INVALID"],
     [["list", "alice", "--prefix"], "INPUT_INVALID"],
   ];
   it.concurrent.each(usage)("%j is %s", async (args, code) => {
@@ -124,6 +129,14 @@ describe("wrong use", () => {
     }
   });
 
+  it("a key file is not published by mistake", async () => {
+    const key = file("owner.key");
+    await expectFailure(["put", "alice", "settings", key], 2, "INPUT_FILE_UNUSABLE", env());
+    await expectFailure(["put", "alice", "settings"], 2, "INPUT_FILE_UNUSABLE", { ...env(), input: readFileSync(key) });
+    await expectFailure(["add", "alice", key], 2, "INPUT_FILE_UNUSABLE", env());
+    await expectFailure(["name", "register", "bob", "--about", key], 2, "INPUT_FILE_UNUSABLE", env());
+  });
+
   it("a key file that others may read is used with a warning", async () => {
     writeFileSync(file("open.key"), readFileSync(file("owner.key")));
     chmodSync(file("open.key"), 0o644);
@@ -141,7 +154,7 @@ describe("wrong use", () => {
     expect(await expectFailure(["name", "register", "bob"], 5, "WALLET_FUNDS_INSUFFICIENT", poor)).toContain(
       addresses[0],
     );
-    await expectFailure(["put", "alice", "another"], 5, "WALLET_NOT_OWNER", poor);
+    await expectFailure(["put", "alice", "another", "--delegate"], 5, "WALLET_NOT_OWNER", poor);
     await expectFailure(["put", "alice", "settings"], 2, "ROUTE_KEY_MISMATCH", poor);
   });
 });

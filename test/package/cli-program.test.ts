@@ -12,8 +12,9 @@ describe("the program", () => {
   it("has help for everything, and a version", async () => {
     const { exitCode, text } = await runCli(["--help"]);
     expect(exitCode).toBe(0);
-    const names = ["demo", "devnet", "keygen", "name register", "name show", "put", "get", "add", "cat", "list"];
-    for (const name of names) expect(text).toContain(`\n  ${name} `);
+    const ofNames = ["register", "show", "renew", "transfer", "release", "recover", "rotate-key", "reserved"];
+    const names = ["demo", "devnet", "keygen", "put", "get", "add", "cat", "list"];
+    for (const name of [...names, ...ofNames.map((word) => `name ${word}`)]) expect(text).toContain(`\n  ${name} `);
     for (const name of ["name register", "keygen"]) {
       const help = await runCli([...name.split(" "), "--help"]);
       expect(help.exitCode).toBe(0);

@@ -129,6 +129,19 @@ describe("a name from key to data", () => {
     expect(only.stderr).toMatch(/^1 entry beginning with m: in the index of alice, as of block \d+/);
   });
 
+  it("--expect-tenure and --expect-owner refuse another holder with exit code 4; --hint changes no answer", async () => {
+    const { name } = await runJson(["name", "show", "alice"], 0, env());
+    const held = ["--expect-tenure", name.tenure, "--expect-owner", name.ownerScript, "--hint", "ab".repeat(32)];
+    expect((await runCli(["get", "alice", "settings", ...held], env())).exitCode).toBe(0);
+    const refusals: readonly (readonly string[])[] = [
+      ["get", "alice", "settings", "--expect-tenure", "ab".repeat(32)],
+      ["list", "alice", "--expect-owner", `0014${"11".repeat(20)}`],
+    ];
+    for (const args of refusals) await expectFailure(args, 4, "NAME_OWNER_CHANGED", env());
+    const { error } = await runJson(["name", "show", "nobody", "--expect-tenure", name.tenure], 4, env());
+    expect(error.details).toMatchObject({ got: { status: "free", tenure: null } });
+  });
+
   it("what is proven absent exits with 1 and says why", async () => {
     const { exitCode, text, stderr } = await runCli(["get", "alice", "nothing"], env());
     expect([exitCode, text]).toEqual([1, ""]);

@@ -37,7 +37,8 @@ describe("shell commands in the documentation", () => {
   it("are all run by npm's test or below", () => {
     expect(blocks.filter(isAlias)).toHaveLength(1);
     const others = blocks.filter((block) => !isNpm(block) && !isAlias(block)).map(({ page }) => page);
-    expect(others).toEqual(["README.md", "README.md", "docs/guides/devnet.md"]);
+    const guides = ["docs/guides/devnet.md", "docs/guides/devnet.md", "docs/guides/node.md"];
+    expect(others).toEqual(["README.md", "README.md", ...guides]);
   });
 });
 
@@ -59,6 +60,7 @@ describe.runIf(mayRun)(`shell commands, in a checkout (missing here: ${missing.j
       cwd: checkout,
       stdio: ["ignore", "pipe", "inherit"],
       detached: true,
+      env: { ...process.env, HOME: checkout },
     });
     const said = collect(child.stdout);
     try {
@@ -76,22 +78,33 @@ describe.runIf(mayRun)(`shell commands, in a checkout (missing here: ${missing.j
     }
   }
 
-  it("of the README: a name from key to file, in two shells", { timeout: 180_000 }, async () => {
+  it("of the README: a name from key to file, in two shells; of the Node guide: its further life", {
+    timeout: 300_000,
+  }, async () => {
     const [first, second] = blocks.filter((block) => block.page === "README.md" && !isNpm(block) && !isAlias(block));
+    const [life] = blocks.filter(({ page }) => page === "docs/guides/node.md");
     expect(first).toSatisfy(startsDevnet);
     await withDevnet(first, async (said) => {
       const settings = said.split("\n").filter((line) => /^ *export /.test(line));
       expect(settings.length).toBeGreaterThan(3);
-      const script = ["set -euo pipefail", ...prelude, ...settings, second?.code].join("\n");
-      const child = spawn("bash", ["-c", script], { cwd: checkout, stdio: ["ignore", "pipe", "pipe"] });
-      const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
-      const [exitCode] = (await once(child, "close")) as [number | null];
-      expect(exitCode, stderr().toString()).toBe(0);
-      const lines = stdout().toString().trimEnd().split("\n");
+      const run = async (block: Block | undefined): Promise<{ lines: string[]; stderr: string }> => {
+        const script = ["set -euo pipefail", ...prelude, ...settings, block?.code].join("\n");
+        const child = spawn("bash", ["-c", script], { cwd: checkout, stdio: ["ignore", "pipe", "pipe"] });
+        const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+        const [exitCode] = (await once(child, "close")) as [number | null];
+        expect(exitCode, stderr().toString()).toBe(0);
+        return { lines: stdout().toString().trimEnd().split("\n"), stderr: stderr().toString() };
+      };
+      const { lines, stderr } = await run(second);
       expect(lines).toContain('{"theme": "dark"}');
       expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ found: true, name: { status: "active" } });
-      expect(stderr().toString()).toMatch(/ fresh +version 1$/m);
+      expect(stderr).toMatch(/ fresh +version 1$/m);
       expect(readFileSync(join(checkout, "copy.md"), "utf8")).toBe(read("README.md"));
+      const later = (await run(life)).lines;
+      expect(later).toContainEqual(expect.stringMatching(/^settings of alice has version 2, /));
+      expect(later).toContainEqual(expect.stringMatching(/^[0-9a-f]{64}:1 {2}seal {2}alice {2}\d+ sat$/));
+      expect(later).toContainEqual(expect.stringMatching(/^alice belongs to bcrt1p\w+ now$/));
+      expect(later.at(-1)).toMatch(/^alice is released; it can be registered again from block \d+ on$/);
     });
   });
 
@@ -101,7 +114,7 @@ describe.runIf(mayRun)(`shell commands, in a checkout (missing here: ${missing.j
     await withDevnet(block, async (said) => {
       const [url = ""] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
       const rows = [...read(page).matchAll(/^\| `POST (\/[a-z/]+)`.*$/gm)];
-      expect(rows.map(([, path]) => path)).toEqual(["/devnet/mine", "/devnet/faucet", "/control"]);
+      expect(rows.map(([, path]) => path)).toEqual(["/devnet/mine", "/devnet/faucet", "/devnet/reorg", "/control"]);
       for (const [row, path = ""] of rows) {
         const [, bodies = "", answer = ""] = row.split(" | ");
         for (const [, body = ""] of bodies.matchAll(/`(\{[^`]*\})`/g)) {
@@ -115,5 +128,19 @@ describe.runIf(mayRun)(`shell commands, in a checkout (missing here: ${missing.j
         }
       }
     });
+  });
+
+  it("of the devnet guide: a devnet goes on where it was", { timeout: 60_000 }, async () => {
+    const [, block] = blocks.filter((one) => one.page === "docs/guides/devnet.md");
+    const urls: string[] = [];
+    for (const height of [101, 102]) {
+      await withDevnet(block, async (said) => {
+        const [url = ""] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? [];
+        urls.push(url);
+        expect(said).toContain(`A regtest chain at block ${height} (mine on-transaction). Everything is kept in `);
+        expect((await fetch(`${url}/devnet/mine`, { method: "POST", body: '{"blocks": 1}' })).status).toBe(200);
+      });
+    }
+    expect(urls[1]).toBe(urls[0]);
   });
 });

@@ -50,13 +50,15 @@ describe("what pages refer to", () => {
   it("commands and flags of hawser are those of its help", () => {
     const words = commands.map((command) => command.words.join(" "));
     const help = overallHelp();
+    const ofNames = words.filter((word) => word.startsWith("name ")).map((word) => word.slice("name ".length));
+    const called = new RegExp(`(?:^|\\(|\\| )hawser ([a-z]+(?: (?:${ofNames.join("|")}))?)([^\\n|)]*)`, "gm");
     const commandsIn = (page: string): string[] => [
       ...blocksOf(page, "sh").map(({ code }) => code),
       ...[...proseOf(page).matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span),
     ];
     const used = pages.flatMap((page) =>
       commandsIn(page)
-        .flatMap((text) => [...text.matchAll(/(?:^|\(|\| )hawser ([a-z]+(?: (?:register|show))?)([^\n|)]*)/gm)])
+        .flatMap((text) => [...text.matchAll(called)])
         .map(([, name = "", rest = ""]) => ({
           page,
           name,

@@ -2,6 +2,7 @@ import { encodeBase64 } from "../../bytes/base64.js";
 import type { Invocation } from "../command.js";
 import { deliver } from "../deliver.js";
 import { withReader } from "../reading.js";
+import { usageError } from "../usage.js";
 import { asOfLine, notFoundLine, sourceNotes } from "../verdicts.js";
 
 /** `hawser cat NAME KEY`. */
@@ -9,6 +10,10 @@ export async function run(invocation: Invocation): Promise<number> {
   const { args, output } = invocation;
   // "hawser list" prints keys of the index, which begin with their kind.
   const [name, key] = [args.argument("NAME"), args.argument("KEY").replace(/^i:/, "")];
+  // A CID (I3) is what else may name data; what it is worth, the library says.
+  if (!/^(?:[0-9a-f]{64}|b[a-z2-7]+)$/.test(key)) {
+    throw usageError("KEY", "64 lower-case hex digits, as add and list print them", JSON.stringify(key.slice(0, 80)));
+  }
   return withReader(invocation, async ({ reader, options }) => {
     const result = await reader.getImmutable(name, key, options);
     if (!result.found) {

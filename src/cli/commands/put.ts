@@ -10,7 +10,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const data = await readInput(invocation, args.optionalArgument("FILE"), limits.recordDataMaxBytes);
   return withWriter(invocation, async (writing) => {
     const { writer, writeOptions } = writing;
-    const carried = await carryOut(invocation, writing, await writer.plan.putMutable(name, id, data, writeOptions));
+    const plan = await writer.plan.putMutable(name, id, data, { ...writeOptions, delegate: args.isSet("delegate") });
+    const carried = await carryOut(invocation, writing, plan);
     if (carried === null) return 0;
     const { record, route } = carried.handle;
     const { ver } = record;

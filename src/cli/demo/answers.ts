@@ -4,7 +4,7 @@ import type { JsonObject } from "../../bytes/json.js";
 
 const source = z.object({
   label: z.string(),
-  verdict: z.enum(["agreed", "behind", "withheld", "lied", "other-chain", "unreachable"]),
+  verdict: z.enum(["agreed", "behind", "withheld", "lied", "other-chain", "other-network", "unreachable"]),
 });
 const replica = z.object({
   label: z.string(),

@@ -59,6 +59,10 @@ describe("loadSettings", () => {
       maxFeeSats: 7n,
     });
     const variables = { HAWSER_SOURCES: "https://a.example, https://b.example", HAWSER_TIMEOUT: "4", HAWSER_CACHE: "" };
+    expect(await load([], { HAWSER_SIGNER_KEY_FILE: "v" }, { signerKeyFile: "/f" })).toMatchObject({
+      signerKeyFile: "v",
+    });
+    expect(await load(["--signer-key", "g"], { HAWSER_SIGNER_KEY_FILE: "v" })).toMatchObject({ signerKeyFile: "g" });
     const fromVariables = await load([], variables, file);
     expect(fromVariables).toMatchObject({ sources: ["https://a.example", "https://b.example"], timeoutMs: 4 });
     const flags = ["--source", "https://flag.example", "--timeout", "5", "--fee-rate", "2.25", "--cache", "memory:"];
@@ -85,8 +89,16 @@ describe("loadSettings", () => {
   });
 
   it("counts paths in the file from its directory", async () => {
-    const settings = await load([], {}, { cache: "c", keyFile: "k", stores: ["d", { url: "/e", writable: true }] });
-    expect(settings).toMatchObject({ cache: join(home, "hawser/c"), keyFile: join(home, "hawser/k") });
+    const settings = await load(
+      [],
+      {},
+      { cache: "c", keyFile: "k", signerKeyFile: "s", stores: ["d", { url: "/e", writable: true }] },
+    );
+    expect(settings).toMatchObject({
+      cache: join(home, "hawser/c"),
+      keyFile: join(home, "hawser/k"),
+      signerKeyFile: join(home, "hawser/s"),
+    });
     expect(settings.stores.map(({ url }) => url)).toEqual([join(home, "hawser/d"), "/e"]);
   });
 

@@ -123,11 +123,25 @@ describe("privateKeyWallet", () => {
       await expect(signing(signed)).rejects.toMatchObject(refused(/signed already/));
       const final = Psbt.fromBuffer(signed).finalizeAllInputs().toBuffer();
       await expect(signing(final)).rejects.toMatchObject(refused(/signed already/));
+      const withScriptSig = Psbt.fromBuffer(planned.psbt);
+      withScriptSig.data.updateInput(0, { finalScriptSig: Uint8Array.of(0x51) });
+      await expect(signing(withScriptSig.toBuffer())).rejects.toMatchObject(refused(/signed already/));
     }
     const bare = rebuild(taproot, (parts) => {
       parts.inputs = parts.inputs.map(({ hash, index }) => ({ hash, index }));
     });
     await expect(signing(bare)).rejects.toMatchObject(refused(/no witnessUtxo/));
+    for (const [planned, { script }] of [
+      [taproot, own.p2tr],
+      [keyHash, own.p2wpkh],
+    ] as const) {
+      const negative = Psbt.fromBuffer(planned.psbt);
+      for (const input of negative.data.inputs) {
+        input.witnessUtxo = { script, value: -1n };
+        delete input.nonWitnessUtxo;
+      }
+      await expect(signing(negative.toBuffer())).rejects.toMatchObject(refused(/negative/));
+    }
   });
 
   it("refuses a nonWitnessUtxo that does not prove the value", async () => {
