@@ -4,7 +4,7 @@ import { DataDir, type DevnetLayout, readLayout } from "./data-dir.js";
 import type { Devnet, DevnetOptions } from "./interface.js";
 import { LocalDevnet, type WantedPort } from "./local-devnet.js";
 
-export type { Devnet, DevnetOptions, DevnetReaderOptions, MinePolicy } from "./interface.js";
+export type { Devnet, DevnetOptions, MinePolicy } from "./interface.js";
 
 const MOST_SERVERS = 16;
 const LOOPBACK_HOST = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|::1)$/;

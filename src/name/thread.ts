@@ -140,7 +140,7 @@ export function findFrontier(input: ThreadInput, tipHeight: number): Frontier {
 }
 
 /** The last of the operations that a beacon's history holds, or null. */
-export function lastBeaconOperation(operations: readonly Operation[]): HistoryMark | null {
+function lastBeaconOperation(operations: readonly Operation[]): HistoryMark | null {
   const inBeacon = operations.filter(({ kind }) => kind === "register" || kind === "recover");
   const last = inBeacon.at(-1);
   return last === undefined ? null : { txid: last.txid, height: last.height };

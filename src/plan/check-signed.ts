@@ -49,8 +49,7 @@ export function checkSigned(
   signedPsbt: Uint8Array,
   guards?: FeeGuards,
 ): SignedTransaction {
-  const planned = readRequest(request.psbt);
-  const { transaction, prevouts } = planned;
+  const { transaction, prevouts, feeSats } = readRequest(request.psbt);
   const answer = readAnswer(signedPsbt);
   assertSameTransaction(transaction, answer.unsigned);
 
@@ -69,7 +68,6 @@ export function checkSigned(
 
   const outputs = transaction.outputs.map(({ script }) => script);
   const vbytes = estimateVbytes({ inputs: prevouts.map(({ kind }) => kind), outputs });
-  const feeSats = planned.inputSats - transaction.outputs.reduce((sum, { valueSats }) => sum + valueSats, 0n);
   assertFeeAllowed({ feeSats, vbytes }, guards);
   return { raw, txid, feeSats };
 }
@@ -77,7 +75,7 @@ export function checkSigned(
 function readRequest(psbtBytes: Uint8Array): {
   readonly transaction: Transaction;
   readonly prevouts: readonly Prevout[];
-  readonly inputSats: bigint;
+  readonly feeSats: bigint;
 } {
   let parsed: ReturnType<typeof parsePsbt>;
   try {
@@ -93,8 +91,13 @@ function readRequest(psbtBytes: Uint8Array): {
     }
     return { kind, script: witnessUtxo.script, valueSats: witnessUtxo.value };
   });
-  return { transaction, prevouts, inputSats: prevouts.reduce((sum, { valueSats }) => sum + valueSats, 0n) };
+  const feeSats = sumOf(prevouts) - sumOf(transaction.outputs);
+  if (feeSats < 0n) throw invalidArgument("request.psbt", "a PSBT that pays no more than it spends", psbtBytes);
+  return { transaction, prevouts, feeSats };
 }
+
+const sumOf = (list: readonly { readonly valueSats: bigint }[]): bigint =>
+  list.reduce((sum, { valueSats }) => sum + valueSats, 0n);
 
 function readAnswer(psbtBytes: Uint8Array): { readonly unsigned: Transaction; readonly inputs: readonly PsbtInput[] } {
   if (psbtBytes.length > limits.transactionMaxBytes) throw invalid("it is larger than a transaction can be");

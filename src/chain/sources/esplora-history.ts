@@ -45,10 +45,11 @@ export async function fetchHistoryBefore(
   const newest = new Pages(http, path, options);
   const oldest = await newest.read(`${path}/txs`).catch((error: unknown) => {
     // A server may refuse the newest of a history that is long, and still go on from a place in it.
-    if (isHawserError(error, "NETWORK_STATUS")) return null;
+    if (isHawserError(error, "NETWORK_STATUS")) return undefined;
     throw error;
   });
-  if (newest.isMined(before.txid)) {
+  // A page without confirmed transactions is the end, also where it is the first: on another chain there are none.
+  if (oldest === null || (oldest !== undefined && newest.isMined(before.txid))) {
     await newest.readToEnd(oldest);
     return newest.entries;
   }

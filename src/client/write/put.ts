@@ -126,6 +126,8 @@ async function planNewRoute(
   options: PutMutableOptions,
 ): Promise<WritePlan<PutMutableHandle>> {
   const { network } = core.parts.core.parts;
+  // Whose name it is comes before whose key it is.
+  await core.ownerAccount(base.name, base.ownerScript);
   const signerKey = encodeHex(core.signer().publicKey);
   const inherited = effectiveKey({ pubkey: null }, base.profile, base.ownerKey);
   const isInherited = inherited !== null && encodeHex(inherited) === signerKey;

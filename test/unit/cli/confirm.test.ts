@@ -87,8 +87,11 @@ describe("confirm", () => {
     await expect(confirm(gone.invocation, question, gone.stdin)).rejects.toMatchObject(refused);
     const interrupted = asked([]);
     const waiting = confirm(interrupted.invocation, question, interrupted.stdin);
+    // Only once it listens for the answer.
+    while (interrupted.stdin.listenerCount("data") === 0) await new Promise(setImmediate);
     interrupted.controller.abort();
     await expect(waiting).rejects.toMatchObject(refused);
+    expect(interrupted.stderr()).toMatch(/ Type alice to release it: \n$/);
     const late = asked([]);
     late.controller.abort();
     await expect(confirm(late.invocation, question, late.stdin)).rejects.toMatchObject(refused);

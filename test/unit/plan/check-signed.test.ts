@@ -405,6 +405,10 @@ describe("checkSigned", () => {
       parts.inputs = parts.inputs.map(({ hash, index }) => ({ hash, index, witnessUtxo: { script, value: 50_000n } }));
     });
     expect(() => checkSigned({ psbt: scriptHash }, scriptHash)).toThrow(invalid);
+    const tooMuch = rebuild(taproot, (parts) => {
+      parts.outputs.push({ script: own.p2tr.script, value: taproot.feeSats + 1n });
+    });
+    expect(() => checkSigned({ psbt: tooMuch }, tooMuch)).toThrow(invalid);
     const negative = Psbt.fromBuffer(taproot.psbt);
     for (const input of negative.data.inputs) input.witnessUtxo = { script: own.p2tr.script, value: -1n };
     expect(() => checkSigned({ psbt: negative.toBuffer() }, signed)).toThrow(invalid);

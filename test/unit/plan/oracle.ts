@@ -97,18 +97,30 @@ export function compareParsers(bytes: Uint8Array): "accepted" | "refused" | "tra
   return "accepted";
 }
 
-/** The transaction that bitcoinjs-lib makes of a request and the signatures in an answer, hex. */
+/**
+ * The transaction (hex) that bitcoinjs-lib makes of a request's transaction and of what it spends, with the signatures
+ * in an answer.
+ */
 export function extractByOracle(request: Uint8Array, answer: Uint8Array, publicKey: Uint8Array): string {
-  const psbt = Psbt.fromBuffer(request);
-  for (const [index, input] of Psbt.fromBuffer(answer).data.inputs.entries()) {
-    const { finalScriptWitness, tapKeySig, partialSig = [] } = input;
+  const planned = Psbt.fromBuffer(request);
+  const signed = Psbt.fromBuffer(answer).data.inputs;
+  const psbt = new Psbt().setVersion(planned.version).setLocktime(planned.locktime);
+  // Nothing but what is spent: other fields would say how to finalise an input, and may contradict its script.
+  psbt.addInputs(
+    planned.txInputs.map((input, index) => {
+      const { witnessUtxo } = planned.data.inputs[index] ?? {};
+      return witnessUtxo === undefined ? input : { ...input, witnessUtxo };
+    }),
+  );
+  psbt.addOutputs(planned.txOutputs.map(({ script, value }) => ({ script, value })));
+  for (const [index, { finalScriptWitness, tapKeySig, partialSig = [] }] of signed.entries()) {
     if (finalScriptWitness !== undefined) {
       psbt.data.updateInput(index, { finalScriptWitness });
       continue;
     }
     const own = partialSig.filter(({ pubkey }) => equalBytes(pubkey, publicKey));
-    const isKeyHash = psbt.data.inputs[index]?.tapInternalKey === undefined;
-    psbt.updateInput(index, isKeyHash || tapKeySig === undefined ? { partialSig: own } : { tapKeySig });
+    const isTaproot = psbt.data.inputs[index]?.witnessUtxo?.script[0] === 0x51;
+    psbt.updateInput(index, isTaproot && tapKeySig !== undefined ? { tapKeySig } : { partialSig: own });
     psbt.finalizeInput(index);
   }
   return psbt.extractTransaction(true).toHex();

@@ -204,9 +204,18 @@ describe("esplora", () => {
     });
 
     it("V5: a mempool's word of it is no place", async () => {
-      get(first, [entry(mark.txid, null)]);
+      get(first, [entry(mark.txid, null), ...newer]);
+      get(after(id(124)), []);
       get(after(mark.txid), []);
       await expectCode("NETWORK_STATUS", ask);
+    });
+
+    it("V5: a script without confirmed transactions has no older ones either, on that server's chain", async () => {
+      get(first, []);
+      expect(await ask()).toEqual([]);
+      get(first, [entry(mark.txid, null)]);
+      expect(await ask()).toEqual([{ txid: mark.txid, height: null }]);
+      expect(paths().every((path) => path === first)).toBe(true);
     });
 
     it("V8: goes on from it also where the newest entries are refused", async () => {
