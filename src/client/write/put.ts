@@ -10,6 +10,7 @@ import { raiseFloor } from "../../mutable/floor-cache.js";
 import { type PutRecord, putRecord } from "../../mutable/put.js";
 import type { MutableRecord, RecordContext } from "../../mutable/record.js";
 import type { KnownVersions } from "../../mutable/select-version.js";
+import type { Signer } from "../../ports.js";
 import {
   type Content,
   immutableEntry,
@@ -106,7 +107,7 @@ function planPutRecord(
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
-      const put = await storeRecord(core, base, route, data, { ...options, signal }, !isDeep);
+      const put = await storeRecord(core, base, route, data, { ...options, signal }, { deferFloor: !isDeep });
       if (touching !== undefined) {
         const floors = [...touching.floors.filter(({ id }) => id !== route.id), { id: route.id, ...put.floor }];
         const { cache, network } = core.parts.core.parts;
@@ -158,7 +159,7 @@ async function planNewRoute(
       objects: [...written.values()],
       affectedIds: [change.key],
       storeRecords: async (signal) => {
-        put = await storeRecord(core, base, route, data, { ...options, signal }, true);
+        put = await storeRecord(core, base, route, data, { ...options, signal }, { deferFloor: true });
         return [{ id, ...put.floor }];
       },
     },
@@ -170,13 +171,14 @@ async function planNewRoute(
   );
 }
 
-function storeRecord(
+/** Signs and stores a record under a route, existing or to come; the key that must have signed is the base's (M2). */
+export function storeRecord(
   core: WriterCore,
-  base: NameBase,
+  base: Pick<NameBase, "name" | "tenure" | "profile" | "ownerKey">,
   route: Route,
   data: Uint8Array,
   options: PutMutableOptions,
-  deferFloor: boolean,
+  { deferFloor, signer = core.signer() }: { readonly deferFloor: boolean; readonly signer?: Signer | undefined },
 ): Promise<PutRecord> {
   const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
   const context: RecordContext = { network, name: base.name, tenure: base.tenure, id: route.id, epoch: route.epoch };
@@ -184,7 +186,7 @@ function storeRecord(
     context,
     route,
     publicKey: requireEffectiveKey(route, base.profile, base.ownerKey),
-    signer: core.signer(),
+    signer,
     data,
     version: options.version,
     nextVersion: options.nextVersion,

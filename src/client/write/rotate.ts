@@ -4,7 +4,6 @@ import { isXOnlyPoint } from "../../crypto/schnorr.js";
 import { HawserError, isHawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { getRecord } from "../../mutable/get.js";
-import { putRecord } from "../../mutable/put.js";
 import type { MutableRecord } from "../../mutable/record.js";
 import type { Signer } from "../../ports.js";
 import { mutableEntry, mutableKey, type Route } from "../../profile/entry.js";
@@ -21,6 +20,7 @@ import type { JournalEntry, JournalFloor } from "./journal.js";
 import type { OperationHandle } from "./operation.js";
 import type { WriteOptions, WritePlan } from "./plan.js";
 import { baseOf, type NameBase } from "./position.js";
+import { storeRecord } from "./put.js";
 import { planContinued } from "./single.js";
 import type { WriterCore } from "./writer-core.js";
 
@@ -185,27 +185,14 @@ async function signAnew(
   core: WriterCore,
   base: NameBase,
   { to }: Move,
-  record: MutableRecord,
+  { data, ver }: MutableRecord,
   signer: Signer,
   options: WriteOptions,
 ): Promise<JournalFloor> {
-  const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
-  const { floor } = await putRecord({
-    context: { network, name: base.name, tenure: base.tenure, id: to.id, epoch: to.epoch },
-    route: to,
-    publicKey: signer.publicKey,
-    signer,
-    data: record.data,
-    // The version stays, since readers may have asked for this one or later; but not one that leaves no room above it.
-    version: record.ver < MAX_KEPT_VERSION ? record.ver : undefined,
-    storage: core.parts.storage,
-    readers,
-    urlReader,
-    cache,
-    clock,
-    required: core.required(options),
-    signal: options.signal,
-    deferFloor: true,
-  });
+  const profile = { ...base.profile, pubkey: encodeHex(signer.publicKey) };
+  // The version stays, since readers may have asked for this one or later; but not one that leaves no room above it.
+  const version = ver < MAX_KEPT_VERSION ? ver : undefined;
+  const put = { deferFloor: true, signer };
+  const { floor } = await storeRecord(core, { ...base, profile }, to, data, { ...options, version }, put);
   return { id: to.id, ...floor };
 }
