@@ -35,6 +35,8 @@ export const limits = {
   maxRedirects: 3,
   /** ms - a whole read, unless the caller says otherwise. */
   readTimeoutMs: 60_000,
+  /** ms - a browser opens the database of `indexedDbCache`. */
+  cacheOpenTimeoutMs: 10_000,
   /** ms - one record from one replica. */
   recordTimeoutMs: 15_000,
   /** ms - one object from one replica. */
