@@ -99,9 +99,10 @@ class IndexedDbCache implements Cache {
   }
 
   readonly #useStore: UseStore = async (mode, callback) => {
+    let transaction: IDBTransaction | null = null;
     try {
       const connection = this.#connect();
-      let transaction = begin(await connection, mode);
+      transaction = begin(await connection, mode);
       if (transaction === null) {
         this.#forget(connection);
         transaction = begin(await this.#connect(), mode);
@@ -109,7 +110,10 @@ class IndexedDbCache implements Cache {
       if (transaction === null) throw cacheUnavailable("the browser keeps closing the database");
       return await callback(transaction.objectStore(STORE_NAME));
     } catch (error) {
-      throw isHawserError(error) ? error : cacheUnavailable(reasonOf(error), error);
+      if (isHawserError(error)) throw error;
+      // A request only says that its transaction was aborted, and not that the disk is full.
+      const cause: unknown = transaction?.error ?? error;
+      throw cacheUnavailable(reasonOf(cause), cause);
     }
   };
 

@@ -65,7 +65,7 @@ describe("indexedDbCache", () => {
       vi.spyOn(factory, "open").mockImplementationOnce((...parameters) => {
         const request = open(...parameters);
         request.addEventListener("success", () => {
-          resolve(request.result as unknown as IDBDatabase);
+          resolve(request.result);
         });
         return request;
       });
@@ -121,7 +121,9 @@ describe("indexedDbCache", () => {
         const next = (current?.[0] ?? 0) + 1;
         return { value: Uint8Array.of(next), result: next };
       });
-    const results = await Promise.all(Array.from({ length: 40 }, (_, i) => increment(handles[i % 2] ?? indexedDbCache())));
+    const results = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => increment(handles[i % 2] ?? indexedDbCache())),
+    );
     expect([...results].sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
   });
 
@@ -217,6 +219,30 @@ describe("indexedDbCache", () => {
       expect(error.details.reason).toContain("no space left");
       expect(error.cause).toBe(full);
       expect(await readFloor(cache, "floor/a")).toEqual(floor);
+    });
+
+    it("M7: a transaction that the browser aborts while a put is on its way says why", async () => {
+      const opened = catchDatabase();
+      const cache = indexedDbCache();
+      await cache.get("a");
+      const database = await opened;
+      const begin = database.transaction.bind(database);
+      vi.spyOn(database, "transaction").mockImplementationOnce((...parameters) => {
+        const transaction = begin(...parameters);
+        const store = transaction.objectStore("entries");
+        const put = store.put.bind(store);
+        vi.spyOn(store, "put").mockImplementation((value, key) => {
+          const request = put(value, key);
+          transaction.abort();
+          Object.defineProperty(transaction, "error", { value: full });
+          return request;
+        });
+        vi.spyOn(transaction, "objectStore").mockReturnValue(store);
+        return transaction;
+      });
+      const error = await expectCode("CACHE_UNAVAILABLE", () => set(cache, "a", utf8("x")));
+      expect(error.details.reason).toContain("no space left");
+      expect(error.cause).toBe(full);
     });
 
     it("M7: a transaction that fails after its requests have succeeded is an error", async () => {
