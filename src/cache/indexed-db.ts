@@ -132,7 +132,6 @@ class IndexedDbCache implements Cache {
       database.onversionchange = () => {
         // Otherwise a page that deletes or upgrades the database would wait for this one.
         database.close();
-        forget();
       };
     }, forget);
     return connection;

@@ -127,6 +127,17 @@ const uses: readonly Use[] = [
     },
   },
   {
+    page: "docs/guides/browser.md",
+    has: "importFloors",
+    check: async ({ exported }, { devnet }) => {
+      const [before, after] = [createReader(devnet.readerOptions()), createReader(devnet.readerOptions())];
+      await before.getMutable("alice", "bio");
+      const file = new Blob([await exported.saveFloors(before)]);
+      expect(await exported.takeFloors(after, file)).toBe(1);
+      expect(await exported.takeFloors(after, file)).toBe(0);
+    },
+  },
+  {
     page: "docs/guides/providers.md",
     has: "mirror = http(",
     check: async ({ exported }, { devnet }) => {

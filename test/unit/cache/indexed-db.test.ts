@@ -335,8 +335,10 @@ describe("indexedDbCache", () => {
       const opened = catchDatabase();
       await set(cache, "a", utf8("x"));
       (await opened).close();
+      const opening = vi.spyOn(factory, "open").mockClear();
       expect(await Promise.all([cache.get("a"), cache.get("a")])).toEqual([utf8("x"), utf8("x")]);
-      // One connection is left, which makes way.
+      // One connection for both, which makes way.
+      expect(opening).toHaveBeenCalledTimes(1);
       await deleteRaw("hawser");
     });
 
@@ -369,6 +371,15 @@ describe("indexedDbCache", () => {
     expect(clock.pending).toBe(0);
     await cache.close();
     await deleteRaw("hawser");
+  });
+
+  it("lets go of the database when it is closed", async () => {
+    const opened = catchDatabase();
+    const cache = indexedDbCache();
+    await cache.get("a");
+    const closing = vi.spyOn(await opened, "close");
+    await cache.close();
+    expect(closing).toHaveBeenCalledTimes(1);
   });
 
   it("closes a database that is still being opened", async () => {
