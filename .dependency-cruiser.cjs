@@ -86,6 +86,12 @@ module.exports = {
       to: { path: "node_modules/(ky|undici)/" },
     },
     {
+      name: "idb-keyval-only-in-its-cache",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/cache/indexed-db\\.ts$" },
+      to: { path: "node_modules/idb-keyval/" },
+    },
+    {
       name: "verified-is-minted-by-trust-decisions",
       comment: "Only files that decide trust may mark a value as verified.",
       severity: "error",

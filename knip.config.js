@@ -12,11 +12,19 @@ const published = [bin, exports, imports]
   .map((path) => path.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts"));
 
 // Programs and tests. Tests start the workers by their path, which no import shows.
-const started = ["scripts/*.mjs", "bench/*.mjs", "test/**/*.test.ts", "test/**/*-worker.ts"];
+const started = [
+  "scripts/*.mjs",
+  "bench/*.mjs",
+  "test/**/*.test.ts",
+  "test/**/*-worker.ts",
+  "test/browser/*.browser.ts",
+  "test/browser/program.mjs",
+  "test/browser/vitest.config.ts",
+];
 
 export default {
   entry: [...new Set(published), ...started],
-  project: ["src/**/*.ts", "test/**/*.ts", "scripts/**/*.mjs", "bench/**/*.mjs"],
+  project: ["src/**/*.ts", "test/**/*.ts", "test/browser/*.mjs", "scripts/**/*.mjs", "bench/**/*.mjs"],
   // A type that an exported signature mentions is exported with it, so that a caller can name it.
   ignoreExportsUsedInFile: { interface: true, type: true },
   // Tests and scripts start these as child processes.

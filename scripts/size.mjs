@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const entries = {
   reader: `
     export { createReader } from "hawser";
+    export { indexedDbCache } from "hawser/cache/indexed-db";
     export { esplora } from "hawser/chain/esplora";
     export { http } from "hawser/storage/http";`,
   writer: `
@@ -25,7 +26,7 @@ const entries = {
  * rounded up: it may shrink. Why one is above its budget: docs/decisions/0011-reader-size.md.
  */
 const budgets = [
-  { what: "reader", of: "createReader, esplora and http", budget: 32_000, limit: 58_500 },
+  { what: "reader", of: "createReader, esplora, http and indexedDbCache", budget: 32_000, limit: 59_700 },
   { what: "writer", of: "createWriter and the private-key wallet, on top of it", budget: 60_000, limit: 45_500 },
 ];
 

@@ -46,6 +46,8 @@ export interface ErrorDetails {
   INPUT_TOO_LARGE: { readonly what: string; readonly bytes: number; readonly maxBytes: number };
   /** A fee or fee rate is above the guard that the caller set (W9). */
   INPUT_FEE_TOO_HIGH: { readonly what: string; readonly got: string; readonly max: string };
+  /** Floors of another device are damaged, of another network or not floors; none was taken over. */
+  INPUT_FLOORS_INVALID: { readonly reason: string };
   /** A file that the caller named cannot be read or written. */
   INPUT_FILE_UNUSABLE: { readonly path: string; readonly reason: string };
   /** The name does not follow protocol N1. */
@@ -222,6 +224,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   INPUT_CONFIG_INVALID: spec("input", "changed"),
   INPUT_TOO_LARGE: spec("input", "changed"),
   INPUT_FEE_TOO_HIGH: spec("input", "changed"),
+  INPUT_FLOORS_INVALID: spec("input", "changed"),
   INPUT_FILE_UNUSABLE: spec("input", "changed"),
   NAME_INVALID: spec("input", "changed"),
   NAME_NOT_REGISTERED: spec("input", "changed"),

@@ -60,6 +60,7 @@ export function createReader(options: ReaderOptions): Reader {
 export type { NetworkId } from "./chain/network.js";
 export type { SourceVerdict } from "./chain/union.js";
 export type { Expectation } from "./client/expectation.js";
+export { exportFloors, type ImportedFloors, importFloors } from "./client/floors.js";
 export type { ListOptions, MutableReadOptions, Reader, ReadOptions } from "./client/reader.js";
 export type {
   FoundImmutable,

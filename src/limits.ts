@@ -35,6 +35,10 @@ export const limits = {
   maxRedirects: 3,
   /** ms - a whole read, unless the caller says otherwise. */
   readTimeoutMs: 60_000,
+  /** ms - a browser opens the database of `indexedDbCache`. */
+  cacheOpenTimeoutMs: 10_000,
+  /** bytes - floors of another device. */
+  floorsMaxBytes: 64 * 1024 * 1024,
   /** ms - one record from one replica. */
   recordTimeoutMs: 15_000,
   /** ms - one object from one replica. */

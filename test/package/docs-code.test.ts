@@ -1,16 +1,17 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { indexedDbCache } from "../../src/cache/indexed-db.js";
 import { type Devnet, startDevnet } from "../../src/devnet/index.js";
 import { createReader } from "../../src/index.js";
-import type { Cache, StorageProvider, Wallet } from "../../src/ports.js";
+import type { StorageProvider, Wallet } from "../../src/ports.js";
 import { systemRandom } from "../../src/runtime/random.js";
 import { memoryStorage } from "../../src/storage/memory.js";
 import { createPrivateKey, privateKeyWallet } from "../../src/wallet/private-key.js";
 import { createWriter } from "../../src/writer.js";
-import { FakeIndexedDb, FakeKeyRange } from "./indexed-db.js";
 import { root } from "./pages.js";
 import {
   entryPoints,
@@ -108,9 +109,34 @@ const uses: readonly Use[] = [
       const element = { textContent: "" };
       await exported.show(element);
       expect(element.textContent).toBe("a sailor");
+      // The floor is where the page says it is.
+      expect(await indexedDbCache().keys("floor/regtest/alice/")).toHaveLength(1);
     },
   },
-  { page: "docs/guides/browser.md", has: "indexedDB.open", check: checkBrowserCache },
+  {
+    page: "docs/guides/browser.md",
+    has: "function keepCache",
+    check: async ({ exported }) => {
+      for (const granted of [true, false]) {
+        vi.stubGlobal("navigator", { storage: { persist: async () => granted } });
+        expect(await exported.keepCache()).toBe(granted);
+      }
+      // Pages without TLS do not have it.
+      vi.stubGlobal("navigator", {});
+      expect(await exported.keepCache()).toBe(false);
+    },
+  },
+  {
+    page: "docs/guides/browser.md",
+    has: "importFloors",
+    check: async ({ exported }, { devnet }) => {
+      const [before, after] = [createReader(devnet.readerOptions()), createReader(devnet.readerOptions())];
+      await before.getMutable("alice", "bio");
+      const file = new Blob([await exported.saveFloors(before)]);
+      expect(await exported.takeFloors(after, file)).toBe(1);
+      expect(await exported.takeFloors(after, file)).toBe(0);
+    },
+  },
   {
     page: "docs/guides/providers.md",
     has: "mirror = http(",
@@ -136,39 +162,6 @@ const uses: readonly Use[] = [
   },
   { page: "docs/guides/wallets.md", has: "extensionWallet", check: checkExtensionWallet },
 ];
-
-async function checkBrowserCache({ exported }: SampleRun, { devnet }: World): Promise<void> {
-  vi.stubGlobal("indexedDB", new FakeIndexedDb());
-  vi.stubGlobal("IDBKeyRange", FakeKeyRange);
-  const cache = (await exported.openCache("hawser")) as Cache;
-  expect(cache.durable).toBe(true);
-  expect(await cache.get("a")).toBeNull();
-  const count = (key: string): Promise<number> =>
-    cache.update(key, (current) => {
-      const next = (current?.[0] ?? 0) + 1;
-      return { value: Uint8Array.of(next), result: next };
-    });
-  // Updates that run at once do not lose one another.
-  expect((await Promise.all([count("a/1"), count("a/1"), count("a/1")])).sort()).toEqual([1, 2, 3]);
-  await count("b");
-  expect(await cache.update("b", (current) => ({ result: current?.length }))).toBe(1);
-  expect(await cache.keys("a/")).toEqual(["a/1"]);
-  const problem = new Error("no");
-  const failing = cache.update("b", () => {
-    throw problem;
-  });
-  await expect(failing).rejects.toBe(problem);
-  expect(await cache.get("b")).toEqual(Uint8Array.of(1));
-  await cache.update("b", () => ({ value: null, result: undefined }));
-  expect(await cache.get("b")).toBeNull();
-  // Another page with the same database finds what this one kept, and a reader can work on it.
-  const again = (await exported.openCache("hawser")) as Cache;
-  expect(await again.get("a/1")).toEqual(Uint8Array.of(3));
-  const reader = createReader(devnet.readerOptions({ cache: again }));
-  expect((await reader.getMutable("alice", "bio")).found).toBe(true);
-  expect((await again.keys("floor/regtest/alice/")).length).toBe(1);
-  await reader.close();
-}
 
 async function checkExtensionWallet({ exported }: SampleRun, { devnet }: World): Promise<void> {
   const wallet = privateKeyWallet({
@@ -227,6 +220,8 @@ describe("code that names servers, against a devnet", () => {
       ["/srv/www/hawser", join(directory, "www")],
     ]);
     vi.stubGlobal("freshToken", () => Promise.resolve("token"));
+    vi.stubGlobal("indexedDB", new IDBFactory());
+    vi.stubGlobal("IDBKeyRange", IDBKeyRange);
   });
 
   afterAll(async () => {

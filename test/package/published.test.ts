@@ -104,6 +104,7 @@ describe("in a browser's bundle", () => {
     "hawser/chain/esplora",
     "hawser/storage/http",
     "hawser/storage/memory",
+    "hawser/cache/indexed-db",
     "hawser/cache/memory",
   ];
   const forWriters = ["hawser/writer", "hawser/wallet/private-key"];
