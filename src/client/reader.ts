@@ -15,8 +15,10 @@ import { getEntry, listEntries } from "../profile/index-tree.js";
 import type { Profile } from "../profile/profile.js";
 import type { ReplicaReply } from "../route/fetch.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
+import { type BundleOptions, verifyBundleWithCache } from "./bundle.js";
 import { cachedNodeLoader, cachedProfile, loadProfile, nodeLoader, type Sourced } from "./documents.js";
 import { meetsExpectation } from "./expectation.js";
+import { type ExportedBundle, type ExportOptions, exportBundle } from "./export-bundle.js";
 import { ReaderCore, type ReaderParts, type Session, type SessionOptions } from "./reader-core.js";
 import {
   describeName,
@@ -27,6 +29,7 @@ import {
   type FoundProfile,
   type NotFound,
 } from "./results.js";
+import type { ProvenBundle } from "./verify-bundle.js";
 
 /** Options of every read. */
 export type ReadOptions = SessionOptions;
@@ -87,6 +90,20 @@ export interface Reader extends AsyncDisposable {
    * @throws as {@link Reader.getProfile}; while iterating also INDEX_UNAVAILABLE, INDEX_INVALID
    */
   list(name: string, options?: ListOptions): Promise<FoundList | NotFound>;
+  /**
+   * A proof bundle (section 11) of a name, made of a fresh read: its operations, headers and profile, and a record or
+   * immutable data with the nodes that lead to it. Whoever has it can verify it without a network.
+   *
+   * @throws as {@link Reader.getMutable} with `id` and {@link Reader.getImmutable} with `key`
+   */
+  exportBundle(name: string, options?: ExportOptions): Promise<ExportedBundle | NotFound>;
+  /**
+   * What a proof bundle proves, with the headers and floors that this reader has, and without asking anybody. It is
+   * not a read, and raises no floor.
+   *
+   * @throws as `verifyBundle`, and CACHE_UNAVAILABLE, CACHE_CORRUPT
+   */
+  verifyBundle(bundle: Uint8Array, options?: BundleOptions): Promise<ProvenBundle>;
   /** Closes the cache. */
   close(): Promise<void>;
 }
@@ -221,6 +238,17 @@ class VerifyingReader implements Reader {
       const entries = this.#listNodes(parsed, profile.value, options);
       return { found: true, entries, ...stateOf(resolution) };
     });
+  }
+
+  exportBundle(name: string, options: ExportOptions = {}): Promise<ExportedBundle | NotFound> {
+    return exportBundle(this.#core, name, options);
+  }
+
+  async verifyBundle(bundle: Uint8Array, options: BundleOptions = {}): Promise<ProvenBundle> {
+    const { parts } = this.#core;
+    const held = await this.#core.chain();
+    const { minConfirmations = parts.minConfirmations } = options;
+    return verifyBundleWithCache(bundle, { ...parts, held }, { ...options, minConfirmations });
   }
 
   close(): Promise<void> {
