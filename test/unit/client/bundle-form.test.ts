@@ -33,14 +33,11 @@ describe("parseBundle", () => {
 
   it("section 11: refuses a missing, an unknown and a repeated member, also in a transaction", async () => {
     for (const member of ["network", "name", "from", "headers", "txs", "prev", "nodes", "hawserBundle"]) {
-      const json = document();
-      delete json[member];
-      await expectCode("BUNDLE_INVALID", () => parse(json));
+      await expectCode("BUNDLE_INVALID", () => parse({ ...document(), [member]: undefined }));
     }
     for (const member of ["raw", "height", "pos", "branch"]) {
-      const json = document();
-      delete json.txs[0][member];
-      await expectCode("BUNDLE_INVALID", () => parse(json));
+      const txs = [{ ...document().txs[0], [member]: undefined }];
+      await expectCode("BUNDLE_INVALID", () => parse({ ...document(), txs }));
     }
     await expectCode("BUNDLE_INVALID", () => parse({ ...document(), more: 1 }));
     await expectCode("BUNDLE_INVALID", () => parse({ ...document(), txs: [{ ...document().txs[0], more: 1 }] }));
