@@ -8,6 +8,8 @@ import { readFloor } from "../mutable/floor-cache.js";
 import { parseName } from "../name/name.js";
 import type { Cache, Clock } from "../ports.js";
 import { parseBundle } from "./bundle-form.js";
+import { checkedCache } from "./checked-cache.js";
+import { StoredHeaders } from "./stored-headers.js";
 import { type BundleInput, type ProvenBundle, verifyParsedBundle } from "./verify-bundle.js";
 
 /** What every caller may ask of a bundle. */
@@ -77,6 +79,12 @@ export interface BundleKeeper {
   readonly held: HeaderChain;
   readonly cache: Cache;
   readonly clock: Clock;
+}
+
+/** What the cache of earlier readers holds, where there is no reader. @throws CACHE_UNAVAILABLE, CACHE_CORRUPT */
+export async function loadBundleKeeper(network: Network, given: Cache, clock: Clock): Promise<BundleKeeper> {
+  const cache = checkedCache(given);
+  return { network, cache, clock, held: await new StoredHeaders(cache, network, clock).load() };
 }
 
 /**

@@ -1,8 +1,7 @@
 import { encodeBase64 } from "../../bytes/base64.js";
 import { getNetwork } from "../../chain/network.js";
-import { verifyBundleWithCache } from "../../client/bundle.js";
+import { loadBundleKeeper, verifyBundleWithCache } from "../../client/bundle.js";
 import { bundleInvalid } from "../../client/bundle-form.js";
-import { StoredHeaders } from "../../client/stored-headers.js";
 import type { ProvenBundle } from "../../client/verify-bundle.js";
 import { limits } from "../../limits.js";
 import { systemClock } from "../../runtime/clock.js";
@@ -42,17 +41,12 @@ async function verify({ args, environment }: Invocation, pin: string | undefined
   const bytes = await readFileAtMost(args.argument("FILE"), maxBytes);
   const cache = createCache(settings.cache);
   try {
-    const held = await new StoredHeaders(cache, network, systemClock).load();
-    return await verifyBundleWithCache(
-      bytes,
-      { network, held, cache, clock: systemClock },
-      {
-        name: args.text("name"),
-        maxBytes,
-        pins: pin === undefined ? [] : [pin],
-        minConfirmations: settings.minConfirmations,
-      },
-    );
+    return await verifyBundleWithCache(bytes, await loadBundleKeeper(network, cache, systemClock), {
+      name: args.text("name"),
+      maxBytes,
+      pins: pin === undefined ? [] : [pin],
+      minConfirmations: settings.minConfirmations,
+    });
   } finally {
     await cache.close();
   }
