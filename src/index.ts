@@ -59,7 +59,13 @@ export function createReader(options: ReaderOptions): Reader {
 
 export type { NetworkId } from "./chain/network.js";
 export type { SourceVerdict } from "./chain/union.js";
-export { type BundleFloor, type BundleOptions, type VerifyBundleOptions, verifyBundle } from "./client/bundle.js";
+export {
+  type BundleFloor,
+  type BundleOptions,
+  type VerifyBundleOptions,
+  verifyBundle,
+  verifyBundleWithReader,
+} from "./client/bundle.js";
 export type { Expectation } from "./client/expectation.js";
 export type { ExportedBundle, ExportOptions } from "./client/export-bundle.js";
 export type { ListOptions, MutableReadOptions, Reader, ReadOptions } from "./client/reader.js";

@@ -9,6 +9,7 @@ import { parseName } from "../name/name.js";
 import type { Cache, Clock } from "../ports.js";
 import { parseBundle } from "./bundle-form.js";
 import { checkedCache } from "./checked-cache.js";
+import { coreOf, type Reader } from "./reader.js";
 import { StoredHeaders } from "./stored-headers.js";
 import { type BundleInput, type ProvenBundle, verifyParsedBundle } from "./verify-bundle.js";
 
@@ -104,6 +105,22 @@ export async function verifyBundleWithCache(
     nowMs: clock.nowMs(),
     knownFloor: (at) => readFloor(cache, floorKey(at)),
   });
+}
+
+/**
+ * As {@link verifyBundle}, with the headers, floors, clock and `minConfirmations` of a reader, whose network it is. Asks
+ * nobody, and changes nothing of the reader.
+ *
+ * @throws as {@link verifyBundle}, and CACHE_UNAVAILABLE, CACHE_CORRUPT
+ */
+export async function verifyBundleWithReader(
+  reader: Reader,
+  bytes: Uint8Array,
+  options: BundleOptions = {},
+): Promise<Verified<ProvenBundle>> {
+  const core = coreOf(reader);
+  const { minConfirmations = core.parts.minConfirmations } = options;
+  return verifyBundleWithCache(bytes, { ...core.parts, held: await core.chain() }, { ...options, minConfirmations });
 }
 
 async function verify(

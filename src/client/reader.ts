@@ -15,7 +15,6 @@ import { getEntry, listEntries } from "../profile/index-tree.js";
 import type { Profile } from "../profile/profile.js";
 import type { ReplicaReply } from "../route/fetch.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
-import { type BundleOptions, verifyBundleWithCache } from "./bundle.js";
 import { cachedNodeLoader, cachedProfile, loadProfile, nodeLoader, type Sourced } from "./documents.js";
 import { meetsExpectation } from "./expectation.js";
 import { type ExportedBundle, type ExportOptions, exportBundle } from "./export-bundle.js";
@@ -29,7 +28,6 @@ import {
   type FoundProfile,
   type NotFound,
 } from "./results.js";
-import type { ProvenBundle } from "./verify-bundle.js";
 
 /** Options of every read. */
 export type ReadOptions = SessionOptions;
@@ -97,13 +95,6 @@ export interface Reader extends AsyncDisposable {
    * @throws as {@link Reader.getMutable} with `id` and {@link Reader.getImmutable} with `key`
    */
   exportBundle(name: string, options?: ExportOptions): Promise<ExportedBundle | NotFound>;
-  /**
-   * What a proof bundle proves, with the headers and floors that this reader has, and without asking anybody. It is
-   * not a read, and raises no floor.
-   *
-   * @throws as `verifyBundle`, and CACHE_UNAVAILABLE, CACHE_CORRUPT
-   */
-  verifyBundle(bundle: Uint8Array, options?: BundleOptions): Promise<ProvenBundle>;
   /** Closes the cache. */
   close(): Promise<void>;
 }
@@ -242,13 +233,6 @@ class VerifyingReader implements Reader {
 
   exportBundle(name: string, options: ExportOptions = {}): Promise<ExportedBundle | NotFound> {
     return exportBundle(this.#core, name, options);
-  }
-
-  async verifyBundle(bundle: Uint8Array, options: BundleOptions = {}): Promise<ProvenBundle> {
-    const { parts } = this.#core;
-    const held = await this.#core.chain();
-    const { minConfirmations = parts.minConfirmations } = options;
-    return verifyBundleWithCache(bundle, { ...parts, held }, { ...options, minConfirmations });
   }
 
   close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { verifyBundleWithReader } from "../../client/bundle.js";
 import type { Invocation } from "../command.js";
 import { writeFileAtomically } from "../files.js";
 import { withReader } from "../reading.js";
@@ -20,6 +21,8 @@ export async function run(invocation: Invocation): Promise<number> {
       return 1;
     }
     const { bundle, asOf } = result;
+    // Nobody is handed a file that does not prove what was read.
+    await verifyBundleWithReader(reader, bundle, { name, maxBytes: bundle.length });
     await writeFileAtomically(out, bundle);
     if (output.json) {
       await output.document({ ...result, bundle: undefined, out, bytes: bundle.length });
