@@ -37,7 +37,8 @@ describe("parseBundle", () => {
     }
     for (const member of ["raw", "height", "pos", "branch"]) {
       const txs = [{ ...document().txs[0], [member]: undefined }];
-      await expectCode("BUNDLE_INVALID", () => parse({ ...document(), txs }));
+      const { details } = await expectCode("BUNDLE_INVALID", () => parse({ ...document(), txs }));
+      expect(details.reason).toBe(`one of txs has no member ${member}`);
     }
     await expectCode("BUNDLE_INVALID", () => parse({ ...document(), more: 1 }));
     await expectCode("BUNDLE_INVALID", () => parse({ ...document(), txs: [{ ...document().txs[0], more: 1 }] }));

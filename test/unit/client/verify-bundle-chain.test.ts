@@ -105,7 +105,8 @@ describe("the names of a bundle", () => {
     expect((await check(bundle, { name: world.name })).name).toBe("alice");
     const other = new World(networks.regtest, "bob").name;
     await expectCode("BUNDLE_INVALID", check(bundle, { name: other }));
-    await expectCode("BUNDLE_INVALID", check({ ...bundle, name: "Alice" }));
+    const { details } = await expectCode("BUNDLE_INVALID", check({ ...bundle, name: "Alice" }));
+    expect(details.reason).toBe("its name is none");
     // The operations are another name's.
     await expectCode("BUNDLE_INVALID", check({ ...bundle, name: "bob" }));
   });
@@ -241,6 +242,8 @@ describe("V5: a bundle without what must exist", () => {
     const bundle = bundleOf(world, chain);
     expect((await check(bundle)).state.ownerScript).toMatch(/^512079be/);
     await expectCode("BUNDLE_INVALID", check({ ...bundle, txs: bundle.txs.slice(1) }));
+    const [preorder, ...others] = bundle.txs;
+    await expectCode("BUNDLE_INVALID", check({ ...bundle, txs: others, prev: [preorder?.raw ?? new Uint8Array()] }));
   });
 
   it("C8: lacks what a RECOVER spends, or has more than is needed", async () => {
