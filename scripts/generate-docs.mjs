@@ -20,6 +20,7 @@ const subjects = [
   ["ROUTE", "Routes"],
   ["RECORD", "Mutable records"],
   ["CONTENT", "Immutable data"],
+  ["BUNDLE", "Proof bundles"],
   ["STORAGE", "Storage providers"],
   ["NETWORK", "Connections"],
   ["CACHE", "The cache"],

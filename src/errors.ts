@@ -151,6 +151,11 @@ export interface ErrorDetails {
   /** Replicas answered, none with bytes that hash to the key (I2). */
   CONTENT_UNVERIFIED: { readonly key: string; readonly attempts: readonly Attempt[] };
 
+  /** The bytes are not a proof bundle, or one that does not prove what it holds (section 11). */
+  BUNDLE_INVALID: { readonly reason: string };
+  /** The bundle is of a later version of the format (section 11). */
+  BUNDLE_UNSUPPORTED: { readonly version: string };
+
   /** Fewer providers hold the bytes than the caller requires (W7). */
   STORAGE_UNAVAILABLE: { readonly required: number; readonly stored: number; readonly attempts: readonly Attempt[] };
   /** The provider cannot do what was asked, such as write or write conditionally. */
@@ -263,6 +268,8 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   RECORD_FROM_FUTURE: spec("wrong", "yes"),
   CONTENT_UNAVAILABLE: spec("unknown", "yes"),
   CONTENT_UNVERIFIED: spec("wrong", "yes"),
+  BUNDLE_INVALID: spec("wrong", "changed"),
+  BUNDLE_UNSUPPORTED: spec("unknown", "changed"),
   STORAGE_UNAVAILABLE: spec("unknown", "yes"),
   STORAGE_UNSUPPORTED: spec("input", "changed"),
   STORAGE_REFUSED: spec("unknown", "changed"),

@@ -59,7 +59,15 @@ export function createReader(options: ReaderOptions): Reader {
 
 export type { NetworkId } from "./chain/network.js";
 export type { SourceVerdict } from "./chain/union.js";
+export {
+  type BundleFloor,
+  type BundleOptions,
+  type VerifyBundleOptions,
+  verifyBundle,
+  verifyBundleWithReader,
+} from "./client/bundle.js";
 export type { Expectation } from "./client/expectation.js";
+export type { ExportedBundle, ExportOptions } from "./client/export-bundle.js";
 export { exportFloors, type ImportedFloors, importFloors } from "./client/floors.js";
 export type { ListOptions, MutableReadOptions, Reader, ReadOptions } from "./client/reader.js";
 export type {
@@ -71,6 +79,8 @@ export type {
   NameState,
   NotFound,
 } from "./client/results.js";
+export type { BundleAsOf, ProvenBundle } from "./client/verify-bundle.js";
+export type { BundleObject, BundleRecord } from "./client/verify-bundle-data.js";
 export {
   type Attempt,
   type ErrorCode,

@@ -23,6 +23,8 @@ export const limits = {
   recordBodyMaxBytes: 1.5 * 1024 * 1024,
   /** bytes - I1: an immutable object. */
   objectMaxBytes: 1024 * 1024,
+  /** bytes - section 11: a proof bundle, unless the caller says otherwise; a year of mainnet's headers is 8.4 MB of it. */
+  bundleMaxBytes: 64 * 1024 * 1024,
   /** bytes - U1: a URL. */
   urlMaxBytes: 255,
   /** urls - U1: a list of URLs. */

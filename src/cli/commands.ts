@@ -5,6 +5,7 @@ import {
   lookupFlags,
   nameFlags,
   networkFlags,
+  offlineFlags,
   outFlag,
   outputFlags,
   writeFlags,
@@ -236,6 +237,45 @@ export const commands: readonly Command[] = [
     ],
     examples: ["hawser list alice --prefix m:"],
     load: () => import("./commands/list.js"),
+  },
+  {
+    words: ["export"],
+    summary: "Read a name and write a proof bundle of it, which anybody can verify without a network.",
+    details: [
+      "It holds the name's operations, the headers and the profile. A bundle cannot show that nothing was left out, so it " +
+        "takes the place of no read.",
+    ],
+    arguments: [name],
+    flags: [
+      { ...outFlag, required: true },
+      { name: "id", value: "ID", help: "Put this record in" },
+      { name: "object", value: "KEY", help: "Put this immutable data in: its SHA-256, 64 hex digits" },
+      {
+        name: "from",
+        value: "HEIGHT",
+        help: "First header to put in; who verifies it needs those below (default: above the checkpoint)",
+      },
+      ...lookupFlags,
+    ],
+    examples: ["hawser export alice --id settings --out alice.bundle"],
+    load: () => import("./commands/bundle-export.js"),
+  },
+  {
+    words: ["verify"],
+    summary: "Verify a proof bundle without a network.",
+    details: [
+      "Headers and floors that the cache holds count too; nothing is changed there. What is told is as old as the bundle's " +
+        "last header, and somebody may have left later operations out: to know the present state of a name, read it.",
+    ],
+    arguments: [{ name: "FILE", help: "The bundle" }],
+    flags: [
+      { name: "name", value: "NAME", help: "Fail unless it is a bundle of this name" },
+      { name: "pin", value: "TXID", help: "Fail unless the name was registered by this REGISTER" },
+      { name: "max-bytes", value: "N", help: "Refuse a larger file (default 64 MiB)" },
+      ...offlineFlags,
+    ],
+    examples: ["hawser verify alice.bundle --name alice", "hawser verify alice.bundle --json"],
+    load: () => import("./commands/bundle-verify.js"),
   },
 ];
 

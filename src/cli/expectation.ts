@@ -18,7 +18,8 @@ export async function readExpectations(
   return { hint, expect: tenure === undefined && ownerScript === undefined ? undefined : { tenure, ownerScript } };
 }
 
-function readTxid(args: Arguments, flag: string): string | undefined {
+/** @throws INPUT_INVALID */
+export function readTxid(args: Arguments, flag: string): string | undefined {
   const text = args.text(flag);
   if (text === undefined) return undefined;
   const got = JSON.stringify(text.slice(0, 80));

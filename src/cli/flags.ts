@@ -12,6 +12,17 @@ const networkFlag: Flag = {
   help: "mainnet, testnet4, signet or regtest (default mainnet)",
 };
 
+const cacheFlag: Flag = {
+  name: "cache",
+  value: "DIR",
+  help: "Where state is kept (default below $XDG_STATE_HOME/hawser), or memory:",
+};
+const confirmationsFlag: Flag = {
+  name: "min-confirmations",
+  value: "N",
+  help: "Blocks that an operation needs (default as the network has it)",
+};
+
 /** Flags of commands that only print. */
 export const outputFlags: readonly Flag[] = [jsonFlag, quietFlag];
 export const networkFlags: readonly Flag[] = [networkFlag];
@@ -27,9 +38,9 @@ const readFlags: readonly Flag[] = [
     repeatable: true,
     help: "Open URLs of profiles and routes there, although it is private, loopback or http:",
   },
-  { name: "cache", value: "DIR", help: "Where state is kept (default below $XDG_STATE_HOME/hawser), or memory:" },
+  cacheFlag,
   { name: "min-sources", value: "N", help: "Complete answers that are needed (default 2, or 1 with one source)" },
-  { name: "min-confirmations", value: "N", help: "Blocks that an operation needs (default as the network has it)" },
+  confirmationsFlag,
   { name: "timeout", value: "MS", help: "Most time for a read (default 60000), or for waiting on a write (no limit)" },
   ...outputFlags,
 ];
@@ -76,6 +87,9 @@ export const writeFlags: readonly Flag[] = [
 
 /** Flags of the commands that change a name and sign no record with the present key. */
 export const nameFlags: readonly Flag[] = [...readFlags, keyFileFlag, ...sendFlags];
+
+/** Flags of what is verified without a network. */
+export const offlineFlags: readonly Flag[] = [networkFlag, cacheFlag, confirmationsFlag, ...outputFlags];
 
 /** Flags of what is told from the cache alone. */
 export const keptFlags: readonly Flag[] = [...readFlags, keyFileFlag];

@@ -83,7 +83,8 @@ export function missingSetting(name: string, reason: string, ways: string): Haws
   return new HawserError("INPUT_CONFIG_INVALID", message, { setting: name, reason });
 }
 
-function createCache(place: string): Cache {
+/** The cache at a place of the settings. */
+export function createCache(place: string): Cache {
   return place === "memory:" ? memoryCache() : lmdbCache(place);
 }
 

@@ -17,6 +17,7 @@ import type { ReplicaReply } from "../route/fetch.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
 import { cachedNodeLoader, cachedProfile, loadProfile, nodeLoader, type Sourced } from "./documents.js";
 import { meetsExpectation } from "./expectation.js";
+import { type ExportedBundle, type ExportOptions, exportBundle } from "./export-bundle.js";
 import { ReaderCore, type ReaderParts, type Session, type SessionOptions } from "./reader-core.js";
 import {
   describeName,
@@ -87,6 +88,13 @@ export interface Reader extends AsyncDisposable {
    * @throws as {@link Reader.getProfile}; while iterating also INDEX_UNAVAILABLE, INDEX_INVALID
    */
   list(name: string, options?: ListOptions): Promise<FoundList | NotFound>;
+  /**
+   * A proof bundle (section 11) of a name, made of a fresh read: its operations, headers and profile, and a record or
+   * immutable data with the nodes that lead to it. Whoever has it can verify it without a network.
+   *
+   * @throws as {@link Reader.getMutable} with `id` and {@link Reader.getImmutable} with `key`
+   */
+  exportBundle(name: string, options?: ExportOptions): Promise<ExportedBundle | NotFound>;
   /** Closes the cache. */
   close(): Promise<void>;
 }
@@ -221,6 +229,10 @@ class VerifyingReader implements Reader {
       const entries = this.#listNodes(parsed, profile.value, options);
       return { found: true, entries, ...stateOf(resolution) };
     });
+  }
+
+  exportBundle(name: string, options: ExportOptions = {}): Promise<ExportedBundle | NotFound> {
+    return exportBundle(this.#core, name, options);
   }
 
   close(): Promise<void> {

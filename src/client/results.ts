@@ -86,6 +86,11 @@ export interface FoundList {
 }
 
 export function describeName(state: ThreadState, pending: readonly PendingOperation[]): NameState {
+  return { ...describeState(state), pending };
+}
+
+/** A name without what is pending, where nobody was asked for that. */
+export function describeState(state: ThreadState): Omit<NameState, "pending"> {
   const hex = (bytes: Uint8Array | null): string | null => (bytes === null ? null : encodeHex(bytes));
   return {
     status: state.status,
@@ -95,6 +100,5 @@ export function describeName(state: ThreadState, pending: readonly PendingOperat
     ownerKey: hex(state.ownerKey),
     profileHash: hex(state.profileHash),
     changesAtHeight: state.changesAtHeight,
-    pending,
   };
 }
