@@ -34,6 +34,7 @@ class LmdbCache implements Cache {
   readonly durable = true;
   readonly #directory: string;
   #database: Database | null = null;
+  readonly #updating = new Set<Promise<void>>();
   #closed = false;
 
   constructor(directory: string) {
@@ -55,22 +56,31 @@ class LmdbCache implements Cache {
     const database = this.#open();
     const binaryKey = Buffer.from(key);
     let outcome: { readonly result: Result } | { readonly refusal: unknown } | undefined;
-    await guardAsync(async () => {
+    const updating = guardAsync(async () => {
       // The callback runs inside the write transaction, which one process at a time can hold.
       await database.transaction(() => {
         const current = copyOf(database.get(binaryKey));
+        let decided: CacheChange<Result>;
         try {
-          const { value, result } = change(current);
-          if (value === null) void database.remove(binaryKey);
-          else if (value !== undefined) void database.put(binaryKey, Buffer.from(value));
-          outcome = { result };
+          decided = change(current);
         } catch (refusal) {
           outcome = { refusal };
+          return;
         }
+        const { value, result } = decided;
+        if (value === null) void database.remove(binaryKey);
+        else if (value !== undefined) void database.put(binaryKey, Buffer.from(value));
+        outcome = { result };
       });
       // M7: what is promised to be durable is on disk, not in the page cache.
       await database.flushed;
     });
+    this.#updating.add(updating);
+    try {
+      await updating;
+    } finally {
+      this.#updating.delete(updating);
+    }
     if (outcome === undefined) throw cacheUnavailable("a transaction did not run");
     if ("refusal" in outcome) throw outcome.refusal;
     return outcome.result;
@@ -91,6 +101,8 @@ class LmdbCache implements Cache {
     this.#closed = true;
     const database = this.#database;
     this.#database = null;
+    // Closing would cut off what is on its way.
+    await Promise.allSettled(this.#updating);
     if (database !== null) await guardAsync(() => database.close());
   }
 
