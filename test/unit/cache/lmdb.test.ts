@@ -258,7 +258,7 @@ describe("lmdbCache", () => {
       }
       await cache.close();
       const { size: bytes } = await stat(file);
-      const step = 29;
+      const step = 53;
       const { process: child, lines } = startWorker(directory, "sweep", "floor/a", String(step));
       const ended = new Promise((resolve) => child.once("exit", resolve));
       const said = await collect(lines);
