@@ -61,7 +61,7 @@ it("lineage 1: a record of another id, name or registration by the same key is n
   const { name, route } = await fresh();
   const { name: other } = await fresh();
   const elsewhere = [
-    world.sign(other, route, { ver: 9, data: "of another name" }),
+    world.sign(other, route, { ver: 9, data: "of another name", tenure: name.tenure }),
     world.sign(name, route, { ver: 9, data: "of another registration", tenure: other.tenure }),
     world.sign(name, route, { ver: 9, data: "of another id", id: "sittings" }),
   ];

@@ -14,8 +14,17 @@ import { compareVersion } from "../../src/mutable/floor.js";
 import { decodeFloors, type PlacedFloor } from "../../src/mutable/floor-list.js";
 import { kindOf } from "../../src/name/pending.js";
 import { systemRandom } from "../../src/runtime/random.js";
-import { createPrivateKey, encodeKeyFile, privateKeyWallet } from "../../src/wallet/private-key.js";
+import { http } from "../../src/storage/http.js";
+import {
+  createPrivateKey,
+  encodeKeyFile,
+  type PrivateKeyWallet,
+  privateKeySigner,
+  privateKeyWallet,
+} from "../../src/wallet/private-key.js";
+import { createWriter } from "../../src/writer.js";
 import { buildProgram, runCli } from "../package/run-cli.js";
+import { POLL_MS, PollClock } from "../unit/client/write/world.js";
 
 const hook = fileURLToPath(new URL("kill-hook.mjs", import.meta.url));
 const FUNDS_SATS = 1_000_000_000n;
@@ -54,6 +63,7 @@ export class Person {
   readonly sent = new Map<string, Transaction>();
   readonly #devnet: Devnet;
   readonly #directory: string;
+  readonly #privateKey = createPrivateKey(systemRandom);
 
   private constructor(devnet: Devnet, directory: string) {
     this.#devnet = devnet;
@@ -62,12 +72,16 @@ export class Person {
 
   static async create(devnet: Devnet): Promise<Person> {
     const person = new Person(devnet, mkdtempSync(join(tmpdir(), "hawser-crash-")));
-    const privateKey = createPrivateKey(systemRandom);
-    writeFileSync(person.#file("key"), encodeKeyFile({ privateKey, network: "regtest" }), { mode: 0o600 });
-    const [account] = await privateKeyWallet({ privateKey, network: "regtest", random: systemRandom }).accounts();
+    const keyFile = encodeKeyFile({ privateKey: person.#privateKey, network: "regtest" });
+    writeFileSync(person.#file("key"), keyFile, { mode: 0o600 });
+    const [account] = await person.#wallet().accounts();
     if (account === undefined) throw new Error("no account");
     await devnet.faucet(account.script, FUNDS_SATS);
     return person;
+  }
+
+  #wallet(): PrivateKeyWallet {
+    return privateKeyWallet({ privateKey: this.#privateKey, network: "regtest", random: systemRandom });
   }
 
   #file(name: string): string {
@@ -110,6 +124,19 @@ export class Person {
     const run = await this.run(args, options);
     expect(run.exitCode, run.stderr).toBe(0);
     return run;
+  }
+
+  /** Registers a name in this process, on a devnet that mines a block whenever the writer waits for one. */
+  async register(name: string): Promise<void> {
+    const clock = new PollClock();
+    clock.onPoll = () => this.#devnet.mine(1);
+    const cache = lmdbCache(this.#file("cache"));
+    const reader = createReader({ ...this.#devnet.readerOptions({ cache }), clock });
+    const storage = this.#devnet.storeUrls.map((url) => http(url, { writable: true }));
+    const signer = privateKeySigner({ privateKey: this.#privateKey, random: systemRandom });
+    const writer = createWriter({ reader, storage, wallet: this.#wallet(), signer, pollIntervalMs: POLL_MS });
+    await writer.registerName(name);
+    await reader.close();
   }
 
   /** Reads with the cache of this person's program. */

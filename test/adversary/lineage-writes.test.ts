@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { utf8 } from "../../src/bytes/bytes.js";
+import { encodeHex } from "../../src/bytes/hex.js";
+import { contentKey } from "../../src/immutable/key.js";
+import { systemRandom } from "../../src/runtime/random.js";
+import { createPrivateKey, privateKeySigner } from "../../src/wallet/private-key.js";
+import { type Author, answering, type Gate, Recorder, WriteWorld } from "../unit/client/write/world.js";
+
+// What the writer of the first client of this kind got wrong, each as its user would meet it.
+
+let world: WriteWorld;
+let author: Author;
+
+beforeEach(async () => {
+  world = await WriteWorld.start({ mine: "manual" });
+  author = await world.author();
+  world.mineOnPoll();
+  await author.writer.registerName("alice");
+});
+afterEach(() => world.devnet.close());
+
+const BROADCAST = { waitFor: "broadcast" } as const;
+const full: Gate = answering("store.write", () => Promise.reject(new Error("full")));
+const text = (data: Uint8Array): string => new TextDecoder().decode(data);
+
+/** What a reader that knows nothing is given of alice's id. */
+async function shown(id: string): Promise<readonly unknown[]> {
+  const found = await world.reader().getMutable("alice", id);
+  return found.found ? [found.ver, text(found.data)] : [found.why];
+}
+
+it("lineage 8: a put that failed makes no read of the writer stale, however often it is tried", async () => {
+  await author.writer.putMutable("alice", "note", utf8("one"));
+  const { writer } = author.start({ gate: full });
+  for (let i = 0; i < 3; i++) {
+    await expect(writer.putMutable("alice", "note", utf8("two"))).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+    });
+    expect(await author.start().reader.getMutable("alice", "note")).toMatchObject({ ver: 1, data: utf8("one") });
+  }
+  expect((await author.writer.putMutable("alice", "note", utf8("two"))).record.ver).toBe(2);
+});
+
+it("lineage 9: no version goes backwards, and of two devices that write at once one is told", async () => {
+  await author.writer.putMutable("alice", "note", utf8("five"), { version: 5 });
+  const device = author.onAnotherDevice();
+  for (const [{ writer }, version] of [
+    [author.start(), 4],
+    [author.start(), 5],
+    [device.start(), 4],
+  ] as const) {
+    const backwards = writer.putMutable("alice", "note", utf8("four"), { version });
+    await expect(backwards).rejects.toMatchObject({ code: "CONFLICT_RECORD_MOVED" });
+  }
+  // The other device writes between this one's look at the versions and its signature.
+  const between = answering("signer.sign", async (run) => {
+    await device.writer.putMutable("alice", "note", utf8("laptop"));
+    return run();
+  });
+  const late = author.start({ gate: between }).writer.putMutable("alice", "note", utf8("phone"));
+  await expect(late).rejects.toMatchObject({ code: "CONFLICT_RECORD_MOVED" });
+  expect(await shown("note")).toEqual([6, "laptop"]);
+});
+
+it("lineage 10: a put that another key than the route's would sign ends before anything happens", async () => {
+  await author.writer.putMutable("alice", "note", utf8("one"));
+  const signer = privateKeySigner({ privateKey: createPrivateKey(systemRandom), random: systemRandom });
+  const recorder = new Recorder();
+  const put = author.start({ signer, gate: recorder.gate }).writer.putMutable("alice", "note", utf8("two"));
+  await expect(put).rejects.toMatchObject({
+    code: "ROUTE_KEY_MISMATCH",
+    details: { expected: encodeHex(author.signer.publicKey), got: encodeHex(signer.publicKey) },
+  });
+  expect(recorder.effects).toEqual([]);
+  expect(await shown("note")).toEqual([1, "one"]);
+});
+
+it("lineage 13: a record is read under each URL that its route was given, and lies nowhere else", async () => {
+  const recorder = new Recorder();
+  const { route } = await author.start({ gate: recorder.gate }).writer.putMutable("alice", "a/b.c", utf8("one"));
+  expect(route.urls).toHaveLength(1);
+  for (const url of route.urls) expect(await (await fetch(url)).json()).toMatchObject({ id: "a/b.c", ver: 1 });
+  const written = recorder.calls.filter(({ method }) => method === "write").map(({ args }) => String(args[0]));
+  const records = written.filter((path) => path.startsWith("records/"));
+  expect(route.urls.map((url) => new URL(url).pathname)).toEqual(records.map((path) => `/${path}`));
+});
+
+it("lineage 14: a change before the last one is mined keeps it, and another device's is never overwritten", async () => {
+  const device = author.onAnotherDevice();
+  const plan = await device.writer.plan.updateProfile("alice", { about: { by: "the other" } });
+  world.clock.onPoll = () => undefined;
+  await author.writer.putMutable("alice", "one", utf8("1"), BROADCAST);
+  await author.writer.putMutable("alice", "two", utf8("2"), BROADCAST);
+  await expect(plan.run()).rejects.toMatchObject({ code: "CONFLICT_NAME_MOVED" });
+  await world.devnet.mine(1);
+  world.mineOnPoll();
+  await device.writer.updateProfile("alice", { about: { by: "the other" } });
+  const { key } = await author.writer.putImmutable("alice", utf8("3"));
+  expect(await shown("one")).toEqual([1, "1"]);
+  expect(await shown("two")).toEqual([1, "2"]);
+  expect(await world.reader().getImmutable("alice", key)).toMatchObject({ data: utf8("3") });
+  expect(await world.reader().getProfile("alice")).toMatchObject({ profile: { about: { by: "the other" } } });
+});
+
+it("lineage 14: a put that is tried again stores the profile again too, so that what is anchored exists", async () => {
+  world.clock.onPoll = () => undefined;
+  const data = utf8("kept");
+  const recorder = new Recorder();
+  await author.start({ gate: recorder.gate }).writer.putImmutable("alice", data, BROADCAST);
+  const stored = recorder.calls.filter(({ method }) => method === "write").map(({ args }) => String(args[0]));
+  expect(stored.length).toBeGreaterThan(1);
+  for (const path of stored) expect(await world.store.remove(path)).toBe(true);
+  await author.writer.putImmutable("alice", data, BROADCAST);
+  await world.devnet.mine(1);
+  const found = await world.reader().getImmutable("alice", contentKey(data));
+  expect(found).toMatchObject({ found: true, data });
+  expect(await author.count("update")).toBe(1);
+});
