@@ -167,7 +167,7 @@ it("lineage 11: quotes inject nothing, numbers stay numbers, and no twin of a si
   const text = new TextDecoder().decode(good);
   const altered = [
     text.replace('"ver":2', '"ver":"2"'),
-    text.replace('"ver":2', '"ver":2,"ver":3'),
+    text.replace('"ver":2', '"ver":9,"ver":2'),
     text.replace('"ver":2', '"ver":2.0'),
     text.replace('"ver":2', '"ver":2,"pubkey":""'),
     text.replace('"id":"settings"', '"id":"settings\\u0000"'),

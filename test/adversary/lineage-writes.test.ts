@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { utf8 } from "../../src/bytes/bytes.js";
 import { encodeHex } from "../../src/bytes/hex.js";
+import { memoryCache } from "../../src/cache/memory.js";
 import { contentKey } from "../../src/immutable/key.js";
+import { objectPath } from "../../src/route/layout.js";
 import { systemRandom } from "../../src/runtime/random.js";
 import { createPrivateKey, privateKeySigner } from "../../src/wallet/private-key.js";
 import { type Author, answering, type Gate, Recorder, WriteWorld } from "../unit/client/write/world.js";
@@ -73,6 +75,56 @@ it("lineage 10: a put that another key than the route's would sign ends before a
   });
   expect(recorder.effects).toEqual([]);
   expect(await shown("note")).toEqual([1, "one"]);
+});
+
+it("lineage 12: what was deleted is not revived by an old copy, not even once the id is made anew at version 1", async () => {
+  const { route } = await author.writer.putMutable("alice", "note", utf8("old"), { version: 7 });
+  const path = new URL(route.urls[0] ?? "").pathname.slice(1);
+  const stored = async () => (await world.store.read(path, { kind: "record", maxBytes: 10_000 }))?.bytes ?? null;
+  const old = (await stored()) ?? expect.fail("no record");
+  const cache = memoryCache();
+  const warm = world.reader({ cache });
+  await warm.getMutable("alice", "note");
+
+  // The record goes after the transaction, and stays where that fails.
+  const away: Gate = answering("source.broadcast", () => Promise.reject(new Error("away")));
+  const failed = author.start({ gate: away }).writer.deleteMutable("alice", "note");
+  await expect(failed).rejects.toMatchObject({ code: "CHAIN_BROADCAST_REFUSED" });
+  expect(await shown("note")).toEqual([7, "old"]);
+  world.clock.onPoll = async () => {
+    expect(await stored()).not.toBeNull();
+    await world.devnet.mine(1);
+  };
+  await author.writer.deleteMutable("alice", "note");
+  expect(await stored()).toBeNull();
+  await world.store.write(path, old, { kind: "record" });
+  expect(await shown("note")).toEqual(["not-in-index"]);
+
+  const made = await author.writer.putMutable("alice", "note", utf8("new"));
+  expect(made.record.ver).toBe(1);
+  const newPath = new URL(made.route.urls[0] ?? "").pathname.slice(1);
+  const body =
+    (await world.store.read(newPath, { kind: "record", maxBytes: 10_000 }))?.bytes ?? expect.fail("no record");
+  await world.store.write(newPath, old, { kind: "record" });
+  for (const reader of [world.reader(), warm]) {
+    await expect(reader.getMutable("alice", "note")).rejects.toMatchObject({ code: "RECORD_UNVERIFIED" });
+  }
+  await world.store.write(newPath, body, { kind: "record" });
+  expect(await warm.getMutable("alice", "note")).toMatchObject({ data: utf8("new"), ver: 1 });
+  await author.writer.putMutable("alice", "note", utf8("newer"));
+  await warm.getMutable("alice", "note");
+  await world.store.write(newPath, body, { kind: "record" });
+  await expect(warm.getMutable("alice", "note")).rejects.toMatchObject({ code: "RECORD_STALE" });
+});
+
+it("lineage 12: immutable data that was deleted is not served, whoever still has it", async () => {
+  const data = utf8("a picture");
+  const { key } = await author.writer.putImmutable("alice", data);
+  const path = objectPath(key);
+  await author.writer.deleteImmutable("alice", key);
+  expect(await world.store.read(path, { kind: "object", maxBytes: 100 })).toBeNull();
+  await world.store.write(path, data, { kind: "object" });
+  expect(await world.reader().getImmutable("alice", key)).toMatchObject({ found: false, why: "not-in-index" });
 });
 
 it("lineage 13: a record is read under each URL that its route was given, and lies nowhere else", async () => {

@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     ...base.test,
     include: ["test/crash/*.crash.ts"],
-    testTimeout: 600_000,
+    testTimeout: 1_800_000,
     // Each starts programs one after the other and mostly waits for them.
     maxWorkers: 2,
   },
