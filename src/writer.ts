@@ -18,6 +18,12 @@ export interface WriterOptions {
   readonly signer?: Signer | undefined;
   /** Providers that must hold the bytes (W7). Default 1. */
   readonly required?: number | undefined;
+  /**
+   * Whether the application still needs an object (its SHA-256, hex), asked before copies of deleted immutable data are
+   * removed. Objects are addressed by content alone, so names that share a provider share them: an application that
+   * writes names with several caches has to know of them. Default: what this cache knows is all there is.
+   */
+  readonly isReferenced?: ((hash: string) => boolean | Promise<boolean>) | undefined;
   /** ms between two looks at the chain while waiting. Default: 500 on regtest, else 15,000. */
   readonly pollIntervalMs?: number | undefined;
   readonly random?: Random | undefined;
@@ -43,6 +49,7 @@ export function createWriter(options: WriterOptions): Writer {
     random: options.random ?? systemRandom,
     required,
     pollIntervalMs,
+    isReferenced: options.isReferenced ?? null,
   });
 }
 
