@@ -88,6 +88,12 @@ export class Person {
     return join(this.#directory, name);
   }
 
+  /** Makes a file for the program to read, and gives its path. */
+  write(name: string, data: string): string {
+    writeFileSync(this.#file(name), data);
+    return this.#file(name);
+  }
+
   /** Runs the program. */
   async run(args: readonly string[], { at, input }: RunOptions = {}): Promise<Run> {
     const log = this.#file("log");

@@ -19,7 +19,10 @@ export interface Story {
    * unconfirmed. Then `check` holds once that is mined. Default false.
    */
   readonly unmined?: boolean;
-  /** What finishes a round that was killed, one run after the other. By default the same command again. */
+  /**
+   * What finishes a round that was killed, one run after the other. By default the same command again, in every third
+   * round after `hawser resume`.
+   */
   resume?(round: number): readonly Resumption[];
 }
 
@@ -51,6 +54,7 @@ export async function killEverywhere(world: CrashWorld, story: Story): Promise<K
     count++;
     at.set(killedAt, (at.get(killedAt) ?? 0) + 1);
   };
+  let spared = 0;
   for (let round = 1; ; round++) {
     let run: Run | null = null;
     try {
@@ -59,7 +63,9 @@ export async function killEverywhere(world: CrashWorld, story: Story): Promise<K
       const where = [...at].map(([boundary, times]) => `${boundary} (${times})`).join(", ");
       throw new Error(`round ${round}, killed so far: ${where}`, { cause: error });
     }
-    if (run.killedAt === null) {
+    // How many boundaries there are depends a little on what a run finds in its cache.
+    spared = run.killedAt === null ? spared + 1 : 0;
+    if (spared === 2) {
       console.log(`${story.command(round).slice(0, 2).join(" ")}: ${count} kills in ${round} rounds`);
       return { at, count };
     }
@@ -90,9 +96,10 @@ async function playRound(world: CrashWorld, story: Story, round: number, note: (
   if (first.killedAt !== null) {
     // M6: an epoch that a dead run may have signed under is not used again, and the next one takes a block.
     if (story.unmined !== true) await world.devnet.mine(1);
-    const resumptions = story.resume?.(round) ?? [{ args: command, input }];
+    const again = story.resume?.(round) ?? [{ args: command, input }];
+    const resumptions = round % 3 === 0 ? [resumeFor(command), ...again] : again;
     if (round % 2 === 0) {
-      const [{ args, ...options } = { args: command, input }] = resumptions;
+      const [{ args, ...options } = { args: command, input }] = again;
       // Any order does that comes everywhere in time.
       const second = await person.run(args, { at: 1 + ((round * 7) % 23), input: options.input });
       note(second);
@@ -102,8 +109,9 @@ async function playRound(world: CrashWorld, story: Story, round: number, note: (
     for (const { args, exitCodes = [0], ...options } of resumptions) {
       const last = await person.run(args, options);
       expect(exitCodes, last.stderr).toContain(last.exitCode);
-      await assertSound(last, options.input);
-      input = options.input;
+      if (args[0] !== "resume") await assertSound(last, options.input);
+      else expectNotLowered(floors, await person.floors());
+      if (args[0] !== "resume") input = options.input;
     }
   }
   if (story.unmined === true) await world.devnet.mine(1);
@@ -112,6 +120,13 @@ async function playRound(world: CrashWorld, story: Story, round: number, note: (
   expect(Object.fromEntries(sent.filter(([, times]) => times !== 0))).toEqual(story.transactions);
   person.expectNothingSpentTwice();
   return first;
+}
+
+/** `hawser resume` for what a command was about, waiting for as much. */
+function resumeFor(command: readonly string[]): Resumption {
+  const name = command[0] === "name" ? command[2] : command[1];
+  const wait = command.indexOf("--wait");
+  return { args: ["resume", name ?? "", ...(wait < 0 ? [] : command.slice(wait, wait + 2))] };
 }
 
 async function assertReadable(world: CrashWorld, { check }: Story, round: number, input = ""): Promise<void> {
