@@ -1,70 +1,61 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { utf8 } from "../../../../src/bytes/bytes.js";
-import { type Author, WriteWorld } from "./world.js";
+import { useAlice } from "./alice.js";
 
-let world: WriteWorld;
-let author: Author;
-
-beforeEach(async () => {
-  world = await WriteWorld.start({ mine: "manual" });
-  author = await world.author();
-  world.mineOnPoll();
-  await author.writer.registerName("alice");
-});
-afterEach(() => world.devnet.close());
+const alice = useAlice();
 
 const BROADCAST = { waitFor: "broadcast" } as const;
 
 /** Runs a write whose transaction is sent and not mined, and then what says only at depth that it is done. */
 async function twice(first: () => Promise<unknown>, second: () => Promise<{ readonly state: string }>): Promise<void> {
-  const onPoll = world.clock.onPoll;
-  world.clock.onPoll = () => undefined;
+  const onPoll = alice.world.clock.onPoll;
+  alice.world.clock.onPoll = () => undefined;
   await first();
-  const { polls } = world.clock;
-  world.clock.onPoll = onPoll;
-  const updates = await author.count("update");
+  const { polls } = alice.world.clock;
+  alice.world.clock.onPoll = onPoll;
+  const updates = await alice.author.count("update");
   expect((await second()).state).toBe("done");
-  expect(world.clock.polls).toBeGreaterThan(polls);
-  expect(await author.count("update")).toBe(updates);
+  expect(alice.world.clock.polls).toBeGreaterThan(polls);
+  expect(await alice.author.count("update")).toBe(updates);
 }
 
 it("W2: immutable data that is put again is done when the transaction of the first put is at depth", async () => {
   const data = utf8("data");
   await twice(
-    () => author.writer.putImmutable("alice", data, BROADCAST),
-    () => author.writer.putImmutable("alice", data),
+    () => alice.author.writer.putImmutable("alice", data, BROADCAST),
+    () => alice.author.writer.putImmutable("alice", data),
   );
-  const { key } = await author.writer.putImmutable("alice", data);
-  expect(await world.reader().getImmutable("alice", key)).toMatchObject({ found: true, data });
+  const { key } = await alice.author.writer.putImmutable("alice", data);
+  expect(await alice.world.reader().getImmutable("alice", key)).toMatchObject({ found: true, data });
 });
 
 it("W2: a record under a route that is under way is done when readers see the route", async () => {
   await twice(
-    () => author.writer.putMutable("alice", "note", utf8("one"), BROADCAST),
+    () => alice.author.writer.putMutable("alice", "note", utf8("one"), BROADCAST),
     async () => {
-      const handle = await author.writer.putMutable("alice", "note", utf8("two"));
-      expect(await world.reader().getMutable("alice", "note")).toMatchObject({ data: utf8("two") });
+      const handle = await alice.author.writer.putMutable("alice", "note", utf8("two"));
+      expect(await alice.world.reader().getMutable("alice", "note")).toMatchObject({ data: utf8("two") });
       return handle;
     },
   );
 });
 
 it("W8: what is deleted again is gone from storage when the call says so", async () => {
-  const { key } = await author.writer.putImmutable("alice", utf8("data"));
-  const { route } = await author.writer.putMutable("alice", "note", utf8("one"));
+  const { key } = await alice.author.writer.putImmutable("alice", utf8("data"));
+  const { route } = await alice.author.writer.putMutable("alice", "note", utf8("one"));
   const path = new URL(route.urls[0] ?? "").pathname.slice(1);
   await twice(
-    () => author.writer.deleteMutable("alice", "note", BROADCAST),
+    () => alice.author.writer.deleteMutable("alice", "note", BROADCAST),
     async () => {
-      const handle = await author.writer.deleteMutable("alice", "note");
+      const handle = await alice.author.writer.deleteMutable("alice", "note");
       expect(handle).toMatchObject({ existed: false, removals: [{ removed: 1, failed: 0 }] });
-      expect(await world.store.read(path, { kind: "record", maxBytes: 10_000 })).toBeNull();
+      expect(await alice.world.store.read(path, { kind: "record", maxBytes: 10_000 })).toBeNull();
       return handle;
     },
   );
   // What is not under way is done at once.
-  const { polls } = world.clock;
-  expect(await author.writer.deleteMutable("alice", "note")).toMatchObject({ existed: false, state: "done" });
-  expect(await author.writer.putImmutable("alice", utf8("data"))).toMatchObject({ key, state: "done" });
-  expect(world.clock.polls).toBe(polls);
+  const { polls } = alice.world.clock;
+  expect(await alice.author.writer.deleteMutable("alice", "note")).toMatchObject({ existed: false, state: "done" });
+  expect(await alice.author.writer.putImmutable("alice", utf8("data"))).toMatchObject({ key, state: "done" });
+  expect(alice.world.clock.polls).toBe(polls);
 });
