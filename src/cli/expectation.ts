@@ -1,7 +1,7 @@
 import { decodeHex, isHex } from "../bytes/hex.js";
 import { getNetwork, type NetworkId } from "../chain/network.js";
 import { isOwnerScript } from "../chain/script.js";
-import type { ReadOptions } from "../client/reader.js";
+import type { ReadOptions } from "../client/read-options.js";
 import { isHawserError } from "../errors.js";
 import type { Arguments } from "./command.js";
 import { usageError } from "./usage.js";

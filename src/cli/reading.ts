@@ -1,7 +1,7 @@
 import { lmdbCache } from "../cache/lmdb.js";
 import { memoryCache } from "../cache/memory.js";
 import { esplora } from "../chain/sources/esplora.js";
-import type { ReadOptions } from "../client/reader.js";
+import type { ReadOptions } from "../client/read-options.js";
 import { HawserError, isHawserError } from "../errors.js";
 import { createReader, type Reader } from "../index.js";
 import type { Cache, StorageProvider } from "../ports.js";
