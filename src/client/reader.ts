@@ -30,7 +30,8 @@ export interface Reader extends AsyncDisposable {
    * The state of a name.
    *
    * @throws NAME_INVALID, INPUT_INVALID, NAME_OWNER_CHANGED (where one is expected), CHAIN_UNAVAILABLE,
-   *   CHAIN_NETWORK_MISMATCH, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION, CACHE_UNAVAILABLE
+   *   CHAIN_NETWORK_MISMATCH, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION, CACHE_UNAVAILABLE; by the policy `cache-only`
+   *   CACHE_MISS
    */
   getName(name: string, options?: ReadOptions): Promise<FoundName | NotFound>;
   /**

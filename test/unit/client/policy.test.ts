@@ -37,7 +37,7 @@ describe("readByPolicy", () => {
     }
   });
 
-  it("cache-only never asks the network", async () => {
+  it("V5: cache-only never asks the network", async () => {
     expect(await run("cache-only", "fresh", "kept")).toEqual({ end: "kept", tried: ["cache"] });
     for (const error of [miss, new Error("mine"), ...codes.map(failing)]) {
       expect(await run("cache-only", "fresh", error)).toEqual({ end: error, tried: ["cache"] });
@@ -63,7 +63,7 @@ describe("readByPolicy", () => {
     expect(await run("cache-first", "fresh", mine)).toEqual({ end: mine, tried: ["cache"] });
   });
 
-  it("V5: network-first takes the cache's answer for an outage alone", async () => {
+  it("V5, M7: network-first takes the cache's answer for an outage alone", async () => {
     expect(await run("network-first", "fresh", "kept")).toEqual({ end: "fresh", tried: ["network"] });
     for (const code of codes) {
       const error = failing(code);

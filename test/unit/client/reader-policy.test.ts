@@ -104,7 +104,7 @@ describe("reading by a policy", () => {
     for (const read of reads(reader, {})) await expectCode("CHAIN_UNAVAILABLE", read);
   });
 
-  it("cache-only: an empty cache is CACHE_MISS, and nobody is asked", async () => {
+  it("I2: cache-only: an empty cache is CACHE_MISS, and nobody is asked", async () => {
     const { reader, asked } = down();
     for (const read of reads(reader, { policy: "cache-only" })) {
       const error = await expectCode("CACHE_MISS", read);
@@ -120,7 +120,7 @@ describe("reading by a policy", () => {
     expect(asked).toEqual([]);
   });
 
-  it("cache-only: each part that is not there is told by name", async () => {
+  it("P6: cache-only: each part that is not there is told by name", async () => {
     await fill();
     const { reader, asked } = down();
     const missing = async (what: string, prefix: string, read: () => Promise<unknown>): Promise<void> => {
@@ -182,6 +182,15 @@ describe("reading by a policy", () => {
     await expectCode("CACHE_MISS", lenient.getName("alice", { policy, requireAllSources: true }));
   });
 
+  it("V5: a source that did not answer does not count in what is kept", async () => {
+    const [one = expect.fail("no source")] = world.devnet.readerOptions().sources;
+    const sources = [one, brokenSource("bad", () => Promise.reject(new Error("down")))];
+    const reader = world.reader({ cache, sources, minSources: 1 });
+    expect(await reader.getName("alice")).toMatchObject({ found: true, asOf: { partial: true } });
+    expect(await reader.getName("alice", { policy: "cache-only" })).toMatchObject({ found: true });
+    await expectCode("CACHE_MISS", world.reader({ cache }).getName("alice", { policy: "cache-only" }));
+  });
+
   it("V6: an answer of a block that a reorganisation removed is a miss", async () => {
     await using own = await ReaderWorld.start();
     await own.registerWithRecord("bob");
@@ -206,7 +215,7 @@ describe("reading by a policy", () => {
     await expectCode("CACHE_MISS", reader.getMutable("bob", "settings", { policy: "cache-only" }));
   });
 
-  it("C7: an operation that a failed read proved makes what was before it a miss", async () => {
+  it("V5, C7: an operation that a failed read proved makes what was before it a miss", async () => {
     await using own = await ReaderWorld.start();
     const { name: bob } = await own.registerWithRecord("bob");
     await own.reader({ cache }).getMutable("bob", "settings");
@@ -322,7 +331,7 @@ describe("reading by a policy", () => {
     await expectCode("INPUT_INVALID", read({ policy: "cache" }));
   });
 
-  it("expect holds for the cache, and cache-first asks whether the holder changed", async () => {
+  it("M7: expect holds for the cache, and cache-first asks whether the holder changed", async () => {
     await fill();
     const expected = { expect: { tenure: "00".repeat(32) } };
     for (const read of reads(down().reader, { policy: "cache-only", ...expected })) {
