@@ -132,12 +132,12 @@ export const checks = [
   },
   {
     step: "V5",
-    check: "A read that failed leaves no mark of a complete one.",
-    source: "src/client/reader-core.ts",
-    remove: "result instanceof HawserError ? null : markOf(result)",
-    put: `markOf(result instanceof HawserError ? { asOf: { height: 0, hash: "", tipHeight: 0, sources: [] } } : result)`,
-    test: "test/unit/client/reader-policy.test.ts",
-    name: "V5, C7: an operation that a failed read proved makes what was before it a miss",
+    check: "A read that failed leaves the mark of the last complete one.",
+    source: "src/name/stored-name.ts",
+    remove: "readAt: found.readAt ?? kept.readAt,",
+    put: "readAt: found.readAt,",
+    test: "test/unit/name/stored-name.test.ts",
+    name: "V5: a read that failed leaves the mark of the last complete one, which the next complete one takes over",
   },
   {
     step: "V5",
@@ -175,7 +175,7 @@ export const checks = [
 `,
     put: "",
     test: "test/unit/client/reader-policy.test.ts",
-    name: "P6: cache-only: each part that is not there is told by name",
+    name: "P6, I2: cache-only: each part that is not there is told by name",
   },
   {
     step: "I2",
@@ -187,7 +187,7 @@ export const checks = [
     put: `    if (bytes !== null) return { bytes, attempts: [] };
 `,
     test: "test/unit/client/reader-policy.test.ts",
-    name: "I2: cache-only: an empty cache is CACHE_MISS, and nobody is asked",
+    name: "P6, I2: cache-only: each part that is not there is told by name",
   },
   {
     step: "M4",

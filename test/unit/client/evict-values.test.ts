@@ -18,6 +18,9 @@ const irreplaceable = [
   "headers/regtest/000000",
   "headers/regtest/work",
   "pin/regtest/alice",
+  `writing/regtest/alice/${tenure}/settings@7`,
+  "written/regtest/alice",
+  "remove/regtest/alice",
   "objects/1",
   "records/regtest/1",
 ];

@@ -120,7 +120,7 @@ describe("reading by a policy", () => {
     expect(asked).toEqual([]);
   });
 
-  it("P6: cache-only: each part that is not there is told by name", async () => {
+  it("P6, I2: cache-only: each part that is not there is told by name", async () => {
     await fill();
     const { reader, asked } = down();
     const missing = async (what: string, prefix: string, read: () => Promise<unknown>): Promise<void> => {
