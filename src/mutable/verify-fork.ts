@@ -82,7 +82,9 @@ export function verifyForkProof(proof: ForkProof, options: ParseRecordOptions = 
 function copyProof(given: unknown): ForkProof {
   let members: Readonly<Record<Exclude<keyof ForkProof, "records"> | "first" | "second", unknown>>;
   try {
-    const { network, name, tenure, id, epoch, ver, pubkey, records } = given as ForkProof;
+    const { network, name, tenure, id, epoch, ver, pubkey, records } = given as Readonly<
+      Record<keyof ForkProof, unknown>
+    >;
     const [first, second]: readonly unknown[] = Array.isArray(records) && records.length === 2 ? records : [];
     members = { network, name, tenure, id, epoch, ver, pubkey, first, second };
   } catch {
