@@ -12,6 +12,9 @@ import { type MutableRecord, type ParseRecordOptions, type RecordContext, record
 import { keepRecord, recordKey } from "./record-cache.js";
 import { floorOf, type RecordBounds, type ReplicaVerdict, type SelectedRecord, selectRecord } from "./select.js";
 
+/** Times that a read begins anew because others with the same cache were faster. */
+const MAX_OVERTAKEN = 8;
+
 /** What a record is judged by. */
 export interface JudgeRecordInput extends RecordBounds, ParseRecordOptions {
   readonly context: RecordContext;
@@ -60,8 +63,11 @@ export async function getRecord(input: GetRecordInput): Promise<GotRecord> {
   const key = floorKey(context);
   const cached = await readFloor(cache, key);
   let got = await readOnce(input, key, cached, input.replies ?? fetchRecordReplies(input));
-  // Another call returned something newer in the meantime: what was fetched before it is too old, not a replay.
-  if ("moved" in got) got = await readOnce(input, key, got.moved, fetchRecordReplies(input));
+  // Another call returned something newer in the meantime: what was fetched before it is too old, not a replay. Beside
+  // busy writers that happens several times in a row; replicas alone cannot make it happen.
+  for (let again = 0; "moved" in got && again < MAX_OVERTAKEN; again++) {
+    got = await readOnce(input, key, got.moved, fetchRecordReplies(input));
+  }
   if ("moved" in got) throw got.error;
   await keepRecord(cache, context, got.record.ver, got.body);
   return got;
