@@ -177,6 +177,7 @@ class VerifyingReader implements Reader {
         accept: options.checkVersion,
         maxReplicas: options.replicas,
         maxDataBytes: options.maxBytes,
+        given: session.hint.bundle?.reply(wanted, options.maxBytes),
         replies: early?.key === placesOf(route) ? early.replies : undefined,
       });
       const { record, replicas } = found;
@@ -216,6 +217,7 @@ class VerifyingReader implements Reader {
         clock,
         budget: session.budget,
         signal: session.signal,
+        given: session.hint.bundle?.object(wanted.key, limits.objectMaxBytes),
       });
       return { found: true, data: bytes, key: wanted.key, content, ...stateOf(resolution), attempts, from: "network" };
     });
@@ -309,6 +311,7 @@ class VerifyingReader implements Reader {
       signal: session.signal,
       maxReplicas: options.replicas,
       maxDataBytes: options.maxBytes,
+      given: session.hint.bundle?.reply(id, options.maxBytes),
     });
     return { key: placesOf(entry.route), replies };
   }
@@ -316,8 +319,9 @@ class VerifyingReader implements Reader {
   async *#listNodes(name: Name, profile: Profile, options: ListOptions): AsyncIterable<IndexEntry> {
     const core = this.#core;
     // Each node has the time and the requests of a read of its own: a large index is read for as long as it lasts.
+    const own = { ...options, hint: undefined };
     const load = (hash: string): Promise<Uint8Array> =>
-      core.run(`The listing of ${name}`, options, (session) => nodeLoader(core, session, profile)(hash));
+      core.run(`The listing of ${name}`, own, (session) => nodeLoader(core, session, profile)(hash));
     yield* listEntries(profile.index, load, { prefix: options.prefix, signal: options.signal });
   }
 }
