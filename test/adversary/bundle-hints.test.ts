@@ -306,6 +306,17 @@ describe("a bundle of another chain", () => {
     await expectCode("CHAIN_UNAVAILABLE", reader.getName("alice", hintOf(bundle)));
   });
 
+  it("V1: with less work than the reader's own does not make it forget that", async () => {
+    const { chain } = story();
+    const other = new World();
+    other.register(22, { owner: carol });
+    const lost = MinedChain.of(other, 38, { onto: { chain, upTo: 19 }, version: 5 });
+    const cache = memoryCache();
+    await readerOf({ sources: pair(chain), cache }).getName("alice");
+    const reader = readerOf({ sources: pair(lost), cache });
+    await expectCode("CHAIN_UNAVAILABLE", reader.getName("alice", hintOf(bundleOf(other, lost))));
+  });
+
   it("V1: with more work than any source's fails the read and leaves nothing behind", async () => {
     const { chain } = story();
     const other = new World();

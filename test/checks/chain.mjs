@@ -741,7 +741,7 @@ export const checks = [
 `,
     put: "",
     test: "test/unit/name/resolve-warm.test.ts",
-    name: "V4: also a spend that was in the mempool then",
+    name: "V4: it does not where E is another block by now",
   },
   {
     step: "V4",
