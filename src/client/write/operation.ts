@@ -9,6 +9,7 @@ import type { ProviderOutcome } from "../../route/provider-writes.js";
 import type { Place } from "./chain-desk.js";
 import { Fate, type FateParts, tolerant } from "./fate.js";
 import type { JournalEntry, JournalTransaction } from "./journal.js";
+import type { Removals } from "./removals.js";
 
 /** How far a write has come. `done`: it needed no transaction, or its last one is at depth. */
 export type OperationState = "signed" | "stored" | "broadcast" | "done";
@@ -41,6 +42,7 @@ export interface OperationHandle {
 
 /** What carrying out an operation needs. */
 export interface OperationParts extends FateParts {
+  readonly removals: Removals;
   readonly storage: readonly StorageProvider[];
   readonly clock: Clock;
   readonly pollIntervalMs: number;
@@ -83,20 +85,33 @@ export class PendingOperation implements OperationHandle {
     const { until = "depth", signal } = options;
     const { clock } = this.#parts;
     const startedMs = clock.nowMs();
-    const watch: Watch = {
+    await this.#run(until, {
       ...options,
       pause: async () => {
         const waitedMs = clock.nowMs() - startedMs;
         if (options.timeoutMs !== undefined && waitedMs >= options.timeoutMs) throw this.#timeout(waitedMs);
         await clock.delay(this.#parts.pollIntervalMs, signal);
       },
-    };
+    });
+  }
+
+  /** Does everything that can be done now, without waiting for a block. @throws as {@link OperationHandle.wait} */
+  async advance(options: Pick<WaitOptions, "signal" | "onEvent"> = {}): Promise<void> {
+    const notYet = new Error("not yet");
+    try {
+      await this.#run("depth", { ...options, pause: () => Promise.reject(notYet) });
+    } catch (error) {
+      if (error !== notYet) throw error;
+    }
+  }
+
+  async #run(until: "broadcast" | "depth", watch: Watch): Promise<void> {
     try {
       if (this.#state === "signed") await this.#store(watch);
       if (this.#state === "stored") await this.#sendFirst(watch);
       if (until === "depth" && this.#state === "broadcast") await this.#finish(watch);
     } catch (error) {
-      if (signal?.aborted === true) throw abortedError(`Operation ${this.id}`, error);
+      if (watch.signal?.aborted === true) throw abortedError(`Operation ${this.id}`, error);
       throw error;
     }
   }
@@ -125,13 +140,17 @@ export class PendingOperation implements OperationHandle {
     await this.settle();
   }
 
-  /** What follows once the last transaction is at depth: the floors rise (M7) and the journal lets go. */
+  /** What follows once the last transaction is at depth: floors rise (M7), copies may go (W8), and the journal lets go. */
   async settle(): Promise<void> {
-    const { core, journal } = this.#parts;
-    const { name, tenure, floors } = this.entry;
-    for (const { id, ...floor } of floors) {
-      const key = floorKey({ network: core.parts.network, name, tenure, id });
-      await raiseFloor(core.parts.cache, key, floor);
+    const { core, journal, removals } = this.#parts;
+    const { name, tenure } = this.entry;
+    // As the journal has it now: another run may have put a newer record since this one read it.
+    for await (const { floors, removes } of journal.changes(this.entry)) {
+      for (const { id, ...floor } of floors) {
+        const key = floorKey({ network: core.parts.network, name, tenure, id });
+        await raiseFloor(core.parts.cache, key, floor);
+      }
+      await removals.add(this.entry, removes);
     }
     await journal.drop(this.entry);
     this.#state = "done";
@@ -237,20 +256,21 @@ export class PendingOperation implements OperationHandle {
   }
 }
 
-interface Watch extends WaitOptions {
+interface Watch extends Pick<WaitOptions, "signal" | "onEvent"> {
   readonly pause: () => Promise<void>;
 }
 
 /** Per provider the worse of two outcomes. */
-function worstOutcomes(
+export function worstOutcomes(
   before: readonly ProviderOutcome[],
   now: readonly ProviderOutcome[],
 ): readonly ProviderOutcome[] {
-  if (before.length === 0) return now;
-  return now.map((outcome, index) => {
-    const earlier = before[index];
-    return earlier === undefined || isHeld(earlier) ? outcome : earlier;
-  });
+  const worst = new Map(before.map((outcome) => [outcome.label, outcome]));
+  for (const outcome of now) {
+    const earlier = worst.get(outcome.label);
+    if (earlier === undefined || isHeld(earlier)) worst.set(outcome.label, outcome);
+  }
+  return [...worst.values()];
 }
 
 function isHeld({ outcome }: ProviderOutcome): boolean {
