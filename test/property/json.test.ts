@@ -9,7 +9,9 @@ import { decodeError, decodeResult, encodeError, encodeResult } from "../../src/
 import { anyEntry, anyProfile } from "./profile-arbitraries.js";
 import { numRuns } from "./runs.js";
 
-const throughText = (json: unknown): unknown => JSON.parse(JSON.stringify(json));
+const throughText = (json: unknown, replace?: (name: string, value: unknown) => unknown): unknown => {
+  return JSON.parse(JSON.stringify(json, replace));
+};
 const withoutBigint = (_: string, value: unknown): unknown => (typeof value === "bigint" ? null : value);
 const fail = (reason: string): Error => new Error(reason);
 
@@ -148,8 +150,10 @@ function anyErrorOf(code: ErrorCode): fc.Arbitrary<HawserError> {
 function expectSame(decoded: unknown, error: HawserError): void {
   if (!isHawserError(decoded, error.code)) expect.fail(`expected ${error.code}`);
   expect(decoded).toBeInstanceOf(HawserError);
-  const { message, details, outcome, retry } = error;
-  expect({ ...decoded, message: decoded.message }).toEqual({ ...error, message, details, outcome, retry });
+  const membersOf = ({ code, message, details, outcome, retry }: HawserError): unknown => {
+    return { code, message, details, outcome, retry };
+  };
+  expect(membersOf(decoded)).toEqual(membersOf(error));
 }
 
 describe("values as JSON", () => {
@@ -165,7 +169,7 @@ describe("values as JSON", () => {
   it("any JSON is decoded to what encodes to it, or refused", () => {
     fc.assert(
       fc.property(anyValue, (value) => {
-        const json: unknown = JSON.parse(JSON.stringify(value, withoutBigint) ?? "null");
+        const json: unknown = throughText([value], withoutBigint);
         let decoded: unknown;
         try {
           decoded = decodeTagged(json, fail);
