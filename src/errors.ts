@@ -48,6 +48,8 @@ export interface ErrorDetails {
   INPUT_FEE_TOO_HIGH: { readonly what: string; readonly got: string; readonly max: string };
   /** Floors of another device are damaged, of another network or not floors; none was taken over. */
   INPUT_FLOORS_INVALID: { readonly reason: string };
+  /** JSON that was to be decoded is no result or error of hawser, or one of another kind or version. */
+  INPUT_JSON_INVALID: { readonly reason: string };
   /** A file that the caller named cannot be read or written. */
   INPUT_FILE_UNUSABLE: { readonly path: string; readonly reason: string };
   /** The name does not follow protocol N1. */
@@ -241,6 +243,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   INPUT_TOO_LARGE: spec("input", "changed"),
   INPUT_FEE_TOO_HIGH: spec("input", "changed"),
   INPUT_FLOORS_INVALID: spec("input", "changed"),
+  INPUT_JSON_INVALID: spec("input", "changed"),
   INPUT_FILE_UNUSABLE: spec("input", "changed"),
   NAME_INVALID: spec("input", "changed"),
   NAME_NOT_REGISTERED: spec("input", "changed"),

@@ -48,7 +48,11 @@ const readFlags: readonly Flag[] = [
 /** Flags of the commands that look something up and write nothing. */
 export const lookupFlags: readonly Flag[] = [
   ...readFlags,
-  { name: "hint", value: "TXID", help: "The name's REGISTER: gets past a flood of its beacon; verified, pins nothing" },
+  {
+    name: "hint",
+    value: "TXID|FILE",
+    help: "The name's REGISTER (gets past a flood of its beacon), or a bundle of it (fewer requests); pins nothing",
+  },
   { name: "expect-tenure", value: "TXID", help: "Fail unless the name is held by this registration (its PREORDER)" },
   { name: "expect-owner", value: "OWNER", help: "Fail unless this script (hex) or address owns the name" },
 ];
