@@ -187,7 +187,7 @@ export class PendingOperation implements OperationHandle {
       if (rival !== undefined && kind !== "register") {
         // Said of a mempool, it is nobody's proof: what may be out stays in the journal until a block decides.
         if (!this.#mayBeOut) await journal.drop(this.entry);
-        return movedError(this.entry, rival.txid);
+        return movedError(this.entry, rival.txid, resolution.tipState);
       }
     }
     if (!this.#mayBeOut || (await desk.isVoid(raw, signal))) await journal.drop(this.entry);
@@ -288,7 +288,7 @@ export class PendingOperation implements OperationHandle {
     if (entry.kind === "register") return;
     if (entry.kind === "recover") {
       if (held && tipState.unsealed?.txid === entry.spends) return;
-      throw movedError(this.entry, tipState.lastOperation?.txid ?? tipState.status);
+      throw movedError(this.entry, tipState.lastOperation?.txid ?? tipState.status, tipState);
     }
     const parents = await this.#parents();
     const expected = [entry, ...parents].map(({ spends }) => spends);
@@ -303,7 +303,8 @@ export class PendingOperation implements OperationHandle {
     }
     await this.#giveUp();
     const direct = madeBy(entry);
-    throw movedError(this.entry, seal ?? tipState.unsealed?.txid ?? tipState.status, isMined(direct) ? null : direct);
+    const got = seal ?? tipState.unsealed?.txid ?? tipState.status;
+    throw movedError(this.entry, got, tipState, isMined(direct) ? null : direct);
   }
 
   /** Leaves the journal where nothing of it can count any more. W9: a RECOVER stays there until it is void. */

@@ -1,5 +1,5 @@
 import { equalBytes } from "../../bytes/bytes.js";
-import { assertBytes, unreachable } from "../../bytes/guards.js";
+import { assertBytes, assertInteger, unreachable } from "../../bytes/guards.js";
 import { encodeHex } from "../../bytes/hex.js";
 import { HawserError } from "../../errors.js";
 import { contentKey } from "../../immutable/key.js";
@@ -7,9 +7,10 @@ import { putObject } from "../../immutable/put.js";
 import { limits } from "../../limits.js";
 import { floorKey } from "../../mutable/floor.js";
 import { raiseFloor } from "../../mutable/floor-cache.js";
-import { type PutRecord, putRecord } from "../../mutable/put.js";
+import { assertRouteKey, type PutRecord, putRecord } from "../../mutable/put.js";
 import type { MutableRecord, RecordContext } from "../../mutable/record.js";
-import type { KnownVersions } from "../../mutable/select-version.js";
+import type { KnownVersions, RecordBasis } from "../../mutable/select-version.js";
+import type { SurveyInput } from "../../mutable/survey.js";
 import type { Signer } from "../../ports.js";
 import {
   type Content,
@@ -26,6 +27,7 @@ import { assertEpochReachable, effectiveKey, requireEffectiveKey } from "../../r
 import { planChange } from "./change.js";
 import { newEpochs } from "./epochs.js";
 import { finishedOperation, handleOf } from "./handle.js";
+import type { JournalEntry } from "./journal.js";
 import type { OperationHandle } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
@@ -44,7 +46,43 @@ export interface PutMutableOptions extends WriteOptions {
   readonly version?: number | undefined;
   /** Computes the version from what is known. */
   readonly nextVersion?: ((known: KnownVersions) => number) | undefined;
+  /**
+   * ms - readers refuse a record that is older, and its versions are Unix milliseconds (M10). 1 to 2^53 - 1, or null for
+   * no limit. On a route that has another value this takes a transaction. Default: as the route has it; none for a new one.
+   */
+  readonly maxAgeMs?: number | null | undefined;
+  /**
+   * Called when another writer's version came first, with the newest data; what it returns is put above that. Null gives
+   * up, with the conflict. Default: a conflict is an error.
+   */
+  readonly merge?: ((race: RecordRace) => Uint8Array | null | Promise<Uint8Array | null>) | undefined;
+  /** Puts before `merge` is not called any more, 1 to 100. Default 5. */
+  readonly tries?: number | undefined;
+  /**
+   * Of a transaction that was sent, by this writer or another of the name: stores its profile, the index nodes that lead
+   * to the id, and the same signed record once more, everywhere, and makes no new transaction (W2).
+   */
+  readonly txid?: string | undefined;
 }
+
+/** What `merge` makes one of. */
+export interface RecordRace {
+  /** What was to be put. */
+  readonly mine: Uint8Array;
+  /** What is there: one, or at a fork each branch. */
+  readonly theirs: readonly { readonly ver: number; readonly data: Uint8Array }[];
+}
+
+/** Options of one put of a record, with what its data was made from. */
+export interface RecordOptions extends PutMutableOptions {
+  readonly basis?: RecordBasis | undefined;
+}
+
+/** Makes the data once the route is known. */
+export type ComposeRecord = (
+  base: NameBase,
+  route: Route,
+) => Promise<{ readonly data: Uint8Array; readonly basis?: RecordBasis | undefined }>;
 
 /** A record that was put. */
 export interface PutMutableHandle extends OperationHandle {
@@ -58,6 +96,11 @@ export interface PutImmutableOptions extends WriteOptions {
   readonly type?: string | undefined;
   /** File name, 1 to 255 bytes; a label, never a path. */
   readonly fileName?: string | undefined;
+  /**
+   * Of a transaction that was sent: stores its profile, the index nodes that lead to the data, and the data once more,
+   * everywhere, and makes no new transaction (W2).
+   */
+  readonly txid?: string | undefined;
 }
 
 /** Immutable data that was put. */
@@ -67,20 +110,33 @@ export interface PutImmutableHandle extends OperationHandle {
   readonly content: Content;
 }
 
-/** Plans a put of a record: without transaction where the route exists (W5), else with a new route. */
+/**
+ * Plans a put of a record: without transaction where the route exists (W5), else with a new route.
+ *
+ * @param compose - makes the data for a route that exists. Default: the data as given
+ */
 export async function planPutMutable(
   core: WriterCore,
   name: string,
   givenId: string,
   data: Uint8Array,
   options: PutMutableOptions,
+  compose: ComposeRecord = () => Promise.resolve({ data }),
 ): Promise<WritePlan<PutMutableHandle>> {
   const id = parseId(givenId);
-  assertData(data, limits.recordDataMaxBytes);
+  assertRecordData(data);
+  assertMaxAge(options.maxAgeMs);
   const stand = await standOf(core, name, options);
   const base = await withProfile(core, positionOf(stand, { mayBeUnsealed: true }), options);
   const { entry } = await getEntry(base.profile.index, mutableKey(id), base.load);
-  if (entry?.kind === "mutable") return planPutRecord(core, base, entry.route, data, options);
+  if (entry?.kind === "mutable") {
+    const { route } = entry;
+    const { maxAgeMs = route.maxAgeMs } = options;
+    const record = { ...options, ...(await compose(base, route)) };
+    if (maxAgeMs === route.maxAgeMs) return planPutRecord(core, base, route, record.data, record);
+    positionOf(stand);
+    return planChangedRoute(core, base, route, record.data, { ...record, maxAgeMs });
+  }
   if (options.create === false) {
     throw new HawserError("ROUTE_MISSING", `${name} has no route for ${id}, and create is false.`, { id });
   }
@@ -88,17 +144,28 @@ export async function planPutMutable(
   return planNewRoute(core, base, id, data, options);
 }
 
-function planPutRecord(
+/** The journalled change that made a route what it is, if there is one. */
+function touchingOf({ entries }: NameBase, { id }: Route): JournalEntry | undefined {
+  return entries.filter(({ affectedIds }) => affectedIds.includes(mutableKey(id))).at(-1);
+}
+
+/** Whether readers see a route already. M7: else the floor rises with the change that makes it. */
+export function isDeep(base: NameBase, route: Route): boolean {
+  const { state, tipState } = base.resolution;
+  return touchingOf(base, route) === undefined && sameHash(state.profileHash, tipState.profileHash);
+}
+
+/** Plans a put under a route that exists, without a transaction. */
+export function planPutRecord(
   core: WriterCore,
   base: NameBase,
   route: Route,
   data: Uint8Array,
-  options: PutMutableOptions,
+  options: RecordOptions,
 ): WritePlan<PutMutableHandle> {
-  const { state, tipState, asOf } = base.resolution;
-  const touching = base.entries.filter(({ affectedIds }) => affectedIds.includes(mutableKey(route.id))).at(-1);
-  // M7: under a route that readers do not see yet the floor rises with the change that makes it.
-  const isDeep = touching === undefined && sameHash(state.profileHash, tipState.profileHash);
+  const { tipState, asOf } = base.resolution;
+  const touching = touchingOf(base, route);
+  const deferFloor = !isDeep(base, route);
   assertEpochReachable(route, base.stack.length > 0 ? asOf.tipHeight + 1 : (tipState.profileHeight ?? -1));
   return {
     cost: noCost,
@@ -107,7 +174,7 @@ function planPutRecord(
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
-      const put = await storeRecord(core, base, route, data, { ...options, signal }, { deferFloor: !isDeep });
+      const put = await storeRecord(core, base, route, data, { ...options, signal }, { deferFloor });
       if (touching !== undefined) {
         const floors = [...touching.floors.filter(({ id }) => id !== route.id), { id: route.id, ...put.floor }];
         const { cache, network } = core.parts.core.parts;
@@ -126,7 +193,6 @@ async function planNewRoute(
   data: Uint8Array,
   options: PutMutableOptions,
 ): Promise<WritePlan<PutMutableHandle>> {
-  const { network } = core.parts.core.parts;
   // Whose name it is comes before whose key it is.
   await core.ownerAccount(base.name, base.ownerScript);
   const signerKey = encodeHex(core.signer().publicKey);
@@ -137,17 +203,53 @@ async function planNewRoute(
     const message = `The signer's key ${signerKey} is not the profile's; a route of its own must be asked for (delegate).`;
     throw new HawserError("ROUTE_KEY_MISMATCH", message, details);
   }
+  const { maxAgeMs = null } = options;
+  const life = await newLife(core, base, id, options);
+  const route: Route = { id, ...life, pubkey: isInherited ? null : signerKey, minVer: null, maxAgeMs };
+  return planRoute(core, base, route, data, options);
+}
+
+/** Gives a route another `maxAgeMs`, with a record under it. M6: with or without one, it is another life. */
+async function planChangedRoute(
+  core: WriterCore,
+  base: NameBase,
+  present: Route,
+  data: Uint8Array,
+  options: RecordOptions & { readonly maxAgeMs: number | null },
+): Promise<WritePlan<PutMutableHandle>> {
+  const { id } = present;
+  await core.ownerAccount(base.name, base.ownerScript);
+  assertRouteKey(present, requireEffectiveKey(present, base.profile, base.ownerKey), core.signer());
+  const { maxAgeMs } = options;
+  const isSameLife = (maxAgeMs === null) === (present.maxAgeMs === null);
+  const route: Route = isSameLife
+    ? { ...present, maxAgeMs }
+    : { ...present, ...(await newLife(core, base, id, options)), minVer: null, maxAgeMs };
+  return planRoute(core, base, route, data, options);
+}
+
+/** M6: the epoch of a route that begins, and where its records are. */
+async function newLife(
+  core: WriterCore,
+  base: NameBase,
+  id: string,
+  options: WriteOptions,
+): Promise<Pick<Route, "epoch" | "urls">> {
+  const { network } = core.parts.core.parts;
   const epoch = (await newEpochs(core, base, [id], options)).get(id) ?? unreachable("an id without epoch");
   const path = recordPath({ network: network.id, name: base.name, id, epoch });
   const urls = core.parts.storage.flatMap((provider) => provider.urlOf(path) ?? []);
-  const route: Route = {
-    id,
-    urls: [...new Set(urls)].slice(0, limits.urlsMax),
-    pubkey: isInherited ? null : signerKey,
-    epoch,
-    minVer: null,
-    maxAgeMs: null,
-  };
+  return { epoch, urls: [...new Set(urls)].slice(0, limits.urlsMax) };
+}
+
+async function planRoute(
+  core: WriterCore,
+  base: NameBase,
+  route: Route,
+  data: Uint8Array,
+  options: RecordOptions,
+): Promise<WritePlan<PutMutableHandle>> {
+  const { id } = route;
   const change = { key: mutableKey(id), entry: mutableEntry(route) };
   const { root, written } = await changeIndex(base.profile.index, [change], base.load);
   let put: PutRecord | null = null;
@@ -177,28 +279,32 @@ export function storeRecord(
   base: Pick<NameBase, "name" | "tenure" | "profile" | "ownerKey">,
   route: Route,
   data: Uint8Array,
-  options: PutMutableOptions,
+  options: RecordOptions,
   { deferFloor, signer = core.signer() }: { readonly deferFloor: boolean; readonly signer?: Signer | undefined },
 ): Promise<PutRecord> {
-  const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
-  const context: RecordContext = { network, name: base.name, tenure: base.tenure, id: route.id, epoch: route.epoch };
   return putRecord({
-    context,
-    route,
-    publicKey: requireEffectiveKey(route, base.profile, base.ownerKey),
+    ...surveyInput(core, base, route, options),
     signer,
     data,
     version: options.version,
     nextVersion: options.nextVersion,
-    storage: core.parts.storage,
-    readers,
-    urlReader,
-    cache,
-    clock,
+    basis: options.basis,
     required: core.required(options),
-    signal: options.signal,
     deferFloor,
   });
+}
+
+/** How a writer looks at the record of a route. @throws ROUTE_NO_KEY */
+export function surveyInput(
+  core: WriterCore,
+  base: Pick<NameBase, "name" | "tenure" | "profile" | "ownerKey">,
+  route: Route,
+  { signal }: WriteOptions,
+): SurveyInput {
+  const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
+  const context: RecordContext = { network, name: base.name, tenure: base.tenure, id: route.id, epoch: route.epoch };
+  const publicKey = requireEffectiveKey(route, base.profile, base.ownerKey);
+  return { context, route, publicKey, storage: core.parts.storage, readers, urlReader, cache, clock, signal };
 }
 
 /** Plans a put of immutable data: with a new entry, or without transaction where the index has the key already. */
@@ -257,6 +363,15 @@ function planStoreAgain(
 
 function sameHash(a: Uint8Array | null, b: Uint8Array | null): boolean {
   return a === null || b === null ? a === b : equalBytes(a, b);
+}
+
+/** @throws INPUT_INVALID, INPUT_TOO_LARGE */
+export function assertRecordData(data: Uint8Array): void {
+  assertData(data, limits.recordDataMaxBytes);
+}
+
+function assertMaxAge(maxAgeMs: number | null | undefined): void {
+  if (maxAgeMs !== undefined && maxAgeMs !== null) assertInteger("maxAgeMs", maxAgeMs, 1);
 }
 
 function assertData(data: Uint8Array, maxBytes: number): void {
