@@ -3,6 +3,7 @@ import type { Signer } from "../ports.js";
 import type { Profile } from "../profile/profile.js";
 import { planChange } from "./write/change.js";
 import { handleOf } from "./write/handle.js";
+import { planPutMerging } from "./write/merge.js";
 import type { OperationHandle } from "./write/operation.js";
 import {
   planReleaseName,
@@ -13,18 +14,25 @@ import {
 } from "./write/ownership.js";
 import type { WriteOptions, WritePlan } from "./write/plan.js";
 import { baseOf } from "./write/position.js";
-import {
-  type PutImmutableHandle,
-  type PutImmutableOptions,
-  type PutMutableHandle,
-  type PutMutableOptions,
-  planPutImmutable,
-  planPutMutable,
-} from "./write/put.js";
+import { planPutImmutable } from "./write/put.js";
+import { planPutImmutableAgain, planPutMutableAgain } from "./write/put-again.js";
+import type {
+  PutImmutableHandle,
+  PutImmutableOptions,
+  PutMutableHandle,
+  PutMutableOptions,
+} from "./write/put-options.js";
+import { planRebasing } from "./write/rebase.js";
 import { planRecoverName, type RecoverOptions } from "./write/recover.js";
 import { planRegister, type RegisterHandle, type RegisterOptions } from "./write/register.js";
 import { type ReservedOutpoint, reservedOutpoints } from "./write/reserved.js";
 import { planRotateKey, type RotateKeyOptions } from "./write/rotate.js";
+import {
+  type NextData,
+  planUpdateMutable,
+  type UpdateMutableHandle,
+  type UpdateMutableOptions,
+} from "./write/update-mutable.js";
 import { WriterCore, type WriterParts } from "./write/writer-core.js";
 
 /** What `updateProfile` changes; what is absent stays. */
@@ -39,6 +47,11 @@ export interface ProfileUpdate {
   readonly replace?: boolean | undefined;
 }
 
+/** Makes the change of the newest profile; called again where `rebase` makes the change on a newer one. */
+export type NextProfile = (
+  profile: Profile,
+) => Omit<ProfileUpdate, "replace"> | Promise<Omit<ProfileUpdate, "replace">>;
+
 /** The methods of a writer without their effects: what each would cost, send and change. */
 export interface WriterPlans {
   registerName(name: string, options?: RegisterOptions): Promise<WritePlan<RegisterHandle>>;
@@ -46,7 +59,11 @@ export interface WriterPlans {
   transferName(name: string, to: Uint8Array | string, options?: TransferOptions): Promise<WritePlan<OperationHandle>>;
   releaseName(name: string, options?: ReleaseOptions): Promise<WritePlan<OperationHandle>>;
   recoverName(name: string, options?: RecoverOptions): Promise<WritePlan<OperationHandle>>;
-  updateProfile(name: string, update: ProfileUpdate, options?: WriteOptions): Promise<WritePlan<OperationHandle>>;
+  updateProfile(
+    name: string,
+    update: ProfileUpdate | NextProfile,
+    options?: WriteOptions,
+  ): Promise<WritePlan<OperationHandle>>;
   rotateKey(name: string, signer: Signer, options?: RotateKeyOptions): Promise<WritePlan<OperationHandle>>;
   putMutable(
     name: string,
@@ -54,6 +71,12 @@ export interface WriterPlans {
     data: Uint8Array,
     options?: PutMutableOptions,
   ): Promise<WritePlan<PutMutableHandle>>;
+  updateMutable(
+    name: string,
+    id: string,
+    next: NextData,
+    options?: UpdateMutableOptions,
+  ): Promise<WritePlan<UpdateMutableHandle>>;
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<WritePlan<PutImmutableHandle>>;
 }
 
@@ -100,8 +123,13 @@ export interface Writer {
    * @throws NAME_SEALED, NAME_NOT_REGISTERED, WALLET_NOT_OWNER, CONFLICT_NAME_MOVED (another RECOVER was first)
    */
   recoverName(name: string, options?: RecoverOptions): Promise<OperationHandle>;
-  /** @throws NAME_NOT_REGISTERED, NAME_UNSEALED, WALLET_NOT_OWNER, CONFLICT_NAME_MOVED, CONFLICT_PENDING */
-  updateProfile(name: string, update: ProfileUpdate, options?: WriteOptions): Promise<OperationHandle>;
+  /**
+   * Changes the profile's own parts. What an object names replaces what is there, also after a `rebase`; a function makes
+   * its change of the profile that there is then.
+   *
+   * @throws NAME_NOT_REGISTERED, NAME_UNSEALED, WALLET_NOT_OWNER, CONFLICT_NAME_MOVED, CONFLICT_PENDING
+   */
+  updateProfile(name: string, update: ProfileUpdate | NextProfile, options?: WriteOptions): Promise<OperationHandle>;
   /**
    * Makes another key sign a name's records, in one transaction however many there are. Each record under the old key is
    * read, verified and signed anew under a new epoch (M6), so that nothing that the old key ever signed counts any more.
@@ -112,16 +140,26 @@ export interface Writer {
    */
   rotateKey(name: string, signer: Signer, options?: RotateKeyOptions): Promise<OperationHandle>;
   /**
-   * Puts a record of at most 1 MiB. A new id takes one transaction, a known one none.
+   * Puts a record of at most 1 MiB. A new id takes one transaction, a known one none, unless `maxAgeMs` changes. What was
+   * there is not looked at; see {@link Writer.updateMutable} for changes of it.
    *
-   * @throws INPUT_ID_INVALID, INPUT_TOO_LARGE, ROUTE_MISSING, ROUTE_KEY_MISMATCH, CONFLICT_RECORD_MOVED, and as
-   *   {@link Writer.updateProfile}
+   * @throws INPUT_ID_INVALID, INPUT_TOO_LARGE, ROUTE_MISSING, ROUTE_KEY_MISMATCH, CONFLICT_RECORD_MOVED, with `txid`
+   *   INPUT_TXID_UNKNOWN and INPUT_TXID_MISMATCH, and as {@link Writer.updateProfile}
    */
   putMutable(name: string, id: string, data: Uint8Array, options?: PutMutableOptions): Promise<PutMutableHandle>;
   /**
+   * Reads a record, has `next` change it, and puts what that returns above it. `next` gets the newest record, and at a fork
+   * every branch; when another writer's version comes first it is called again with that one, at most `tries` times in
+   * all. Never makes a transaction. An update that fails for another reason may have been stored by some providers.
+   *
+   * @throws ROUTE_MISSING, ROUTE_KEY_MISMATCH (before `next` is called), CONFLICT_RECORD_MOVED, RECORD_* where the record
+   *   cannot be read, STORAGE_UNAVAILABLE, and what `next` throws
+   */
+  updateMutable(name: string, id: string, next: NextData, options?: UpdateMutableOptions): Promise<UpdateMutableHandle>;
+  /**
    * Puts data of at most 1 MiB under its hash and lists it in the name's index, in one transaction.
    *
-   * @throws INPUT_TOO_LARGE, and as {@link Writer.updateProfile}
+   * @throws INPUT_TOO_LARGE, with `txid` INPUT_TXID_UNKNOWN and INPUT_TXID_MISMATCH, and as {@link Writer.updateProfile}
    */
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<PutImmutableHandle>;
   /**
@@ -136,16 +174,30 @@ export interface Writer {
 /** Builds a writer from parts that are complete; `hawser/writer` exports the one that fills in defaults. */
 export function createWriterFrom(parts: WriterParts): Writer {
   const core = new WriterCore(parts);
+  const rebasing = <Handle extends OperationHandle>(
+    name: string,
+    options: WriteOptions,
+    make: () => Promise<WritePlan<Handle>>,
+  ): Promise<WritePlan<Handle>> => planRebasing(core, name, options, make);
   const plan: WriterPlans = {
     registerName: (name, options = {}) => planRegister(core, name, options),
-    renewName: (name, options = {}) => planRenew(core, name, options),
-    transferName: (name, to, options = {}) => planTransfer(core, name, to, options),
-    releaseName: (name, options = {}) => planReleaseName(core, name, options),
-    recoverName: (name, options = {}) => planRecoverName(core, name, options),
-    updateProfile: (name, update, options = {}) => planUpdateProfile(core, name, update, options),
-    rotateKey: (name, signer, options = {}) => planRotateKey(core, name, signer, options),
-    putMutable: (name, id, data, options = {}) => planPutMutable(core, name, id, data, options),
-    putImmutable: (name, data, options = {}) => planPutImmutable(core, name, data, options),
+    renewName: (name, options = {}) => rebasing(name, options, () => planRenew(core, name, options)),
+    transferName: (name, to, options = {}) => rebasing(name, options, () => planTransfer(core, name, to, options)),
+    releaseName: (name, options = {}) => rebasing(name, options, () => planReleaseName(core, name, options)),
+    recoverName: (name, options = {}) => rebasing(name, options, () => planRecoverName(core, name, options)),
+    updateProfile: (name, update, options = {}) =>
+      rebasing(name, options, () => planUpdateProfile(core, name, update, options)),
+    rotateKey: (name, signer, options = {}) =>
+      rebasing(name, options, () => planRotateKey(core, name, signer, options)),
+    putMutable: (name, id, data, options = {}) =>
+      options.txid === undefined
+        ? planPutMerging(core, name, id, data, options)
+        : planPutMutableAgain(core, name, id, data, options.txid, options),
+    updateMutable: (name, id, next, options = {}) => planUpdateMutable(core, name, id, next, options),
+    putImmutable: (name, data, options = {}) =>
+      options.txid === undefined
+        ? rebasing(name, options, () => planPutImmutable(core, name, data, options))
+        : planPutImmutableAgain(core, name, data, options.txid, options),
   };
   return {
     plan,
@@ -160,6 +212,8 @@ export function createWriterFrom(parts: WriterParts): Writer {
       carryOut(await plan.updateProfile(name, update, options), options),
     putMutable: async (name, id, data, options = {}) =>
       carryOut(await plan.putMutable(name, id, data, options), options),
+    updateMutable: async (name, id, next, options = {}) =>
+      carryOut(await plan.updateMutable(name, id, next, options), options),
     putImmutable: async (name, data, options = {}) => carryOut(await plan.putImmutable(name, data, options), options),
   };
 }
@@ -176,14 +230,15 @@ async function carryOut<Handle extends OperationHandle>(
 async function planUpdateProfile(
   core: WriterCore,
   name: string,
-  update: ProfileUpdate,
+  update: ProfileUpdate | NextProfile,
   options: WriteOptions,
 ): Promise<WritePlan<OperationHandle>> {
-  const base = await baseOf(core, name, options, update.replace);
+  const base = await baseOf(core, name, options, typeof update === "function" ? false : update.replace);
+  const { about, storage } = typeof update === "function" ? await update(base.profile) : update;
   const profile: Profile = {
     ...base.profile,
-    ...(update.about === undefined ? {} : { about: update.about }),
-    ...(update.storage === undefined ? {} : { storage: update.storage }),
+    ...(about === undefined ? {} : { about }),
+    ...(storage === undefined ? {} : { storage }),
   };
   const change = { profile, objects: [], affectedIds: [] };
   return planChange(core, base, change, options, (operation) => handleOf(operation, {}));

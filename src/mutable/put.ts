@@ -104,7 +104,7 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
 }
 
 /** A record that was served, as a conflict tells of it. */
-function newerRecord({ record, sha256 }: Candidate): NewerRecord {
+export function newerRecord({ record, sha256 }: Candidate): NewerRecord {
   return { ver: record.ver, sha256, data: record.data };
 }
 
@@ -153,7 +153,12 @@ async function signCandidate(input: PutRecordInput, key: string, taken: SignedVe
   return candidate;
 }
 
-function candidateOf(input: PutRecordInput, { ver, sha256 }: SignedVersion, sig: string): Candidate | null {
+/** The record of a version that was taken, or null where the signature does not verify. */
+export function candidateOf(
+  input: Pick<PutRecordInput, "context" | "data" | "publicKey" | "maxDataBytes">,
+  { ver, sha256 }: SignedVersion,
+  sig: string,
+): Candidate | null {
   const { context, data, publicKey } = input;
   const body = encodeRecord({ id: context.id, data, ver, sig });
   try {

@@ -105,7 +105,7 @@ function sameBasis(a: RecordBasis, b: RecordBasis): boolean {
 }
 
 /** The newest record that replicas serve, of a fork any branch. */
-function newestOf({ candidates, branches }: KnownVersions): NewerRecord | null {
+export function newestOf({ candidates, branches }: KnownVersions): NewerRecord | null {
   const newest = candidates.find(({ record }) => record.ver === branches[0]?.ver);
   return newest === undefined ? null : { ver: newest.record.ver, sha256: newest.sha256, data: newest.record.data };
 }

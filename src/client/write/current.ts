@@ -12,7 +12,7 @@ import type { WriterCore } from "./writer-core.js";
  *
  * @throws ROUTE_KEY_MISMATCH before anything is asked, and as `readCurrent`
  */
-export function currentRecord(
+export async function currentRecord(
   core: WriterCore,
   base: NameBase,
   route: Route,
@@ -20,5 +20,5 @@ export function currentRecord(
 ): Promise<SelectedCurrent> {
   const input = surveyInput(core, base, route, options);
   assertRouteKey(route, input.publicKey, core.signer());
-  return readCurrent({ ...input, dangerAllowExpired, deferFloor: !isDeep(base, route) });
+  return readCurrent({ ...input, dangerAllowExpired, deferFloor: !(await isDeep(core, base, route)) });
 }

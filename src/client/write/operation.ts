@@ -1,19 +1,15 @@
 import { abortedError } from "../../deadline.js";
-import { type Attempt, HawserError, isHawserError } from "../../errors.js";
+import { HawserError } from "../../errors.js";
 import { putObject } from "../../immutable/put.js";
 import { floorKey } from "../../mutable/floor.js";
 import { raiseFloor } from "../../mutable/floor-cache.js";
-import { parseName } from "../../name/name.js";
 import type { Resolution } from "../../name/resolution.js";
-import type { ThreadState } from "../../name/thread.js";
-import { outpointKey } from "../../plan/coin-selection.js";
 import type { Clock, ProgressEvent, StorageProvider } from "../../ports.js";
 import type { ProviderOutcome } from "../../route/provider-writes.js";
-import type { ReaderCore } from "../reader-core.js";
-import type { ChainDesk, Place } from "./chain-desk.js";
-import { expiredError, movedError, takenError } from "./conflicts.js";
-import type { Journal, JournalEntry, JournalTransaction } from "./journal.js";
-import { parentsOf } from "./stack.js";
+import type { Place } from "./chain-desk.js";
+import { Fate, type FateParts, tolerant } from "./fate.js";
+import type { JournalEntry, JournalTransaction } from "./journal.js";
+import type { Removals } from "./removals.js";
 
 /** How far a write has come. `done`: it needed no transaction, or its last one is at depth. */
 export type OperationState = "signed" | "stored" | "broadcast" | "done";
@@ -45,10 +41,8 @@ export interface OperationHandle {
 }
 
 /** What carrying out an operation needs. */
-export interface OperationParts {
-  readonly core: ReaderCore;
-  readonly desk: ChainDesk;
-  readonly journal: Journal;
+export interface OperationParts extends FateParts {
+  readonly removals: Removals;
   readonly storage: readonly StorageProvider[];
   readonly clock: Clock;
   readonly pollIntervalMs: number;
@@ -58,6 +52,7 @@ export interface OperationParts {
 export class PendingOperation implements OperationHandle {
   readonly entry: JournalEntry;
   readonly #parts: OperationParts;
+  readonly #fate: Fate;
   #state: OperationState = "signed";
   #providers: readonly ProviderOutcome[] = [];
   /** Whether a source may have taken a transaction of this operation, in this run or an earlier one. */
@@ -65,6 +60,7 @@ export class PendingOperation implements OperationHandle {
 
   constructor(parts: OperationParts, entry: JournalEntry, { resumed }: { readonly resumed: boolean }) {
     this.#parts = parts;
+    this.#fate = new Fate(parts, entry);
     this.entry = entry;
     this.#mayBeOut = resumed;
   }
@@ -131,13 +127,17 @@ export class PendingOperation implements OperationHandle {
     await this.settle();
   }
 
-  /** What follows once the last transaction is at depth: the floors rise (M7) and the journal lets go. */
+  /** What follows once the last transaction is at depth: floors rise (M7), copies may go (W8), and the journal lets go. */
   async settle(): Promise<void> {
-    const { core, journal } = this.#parts;
-    const { name, tenure, floors } = this.entry;
-    for (const { id, ...floor } of floors) {
-      const key = floorKey({ network: core.parts.network, name, tenure, id });
-      await raiseFloor(core.parts.cache, key, floor);
+    const { core, journal, removals } = this.#parts;
+    const { name, tenure } = this.entry;
+    // As the journal has it now: another run may have put a newer record since this one read it.
+    for await (const { floors, removes } of journal.changes(this.entry)) {
+      for (const { id, ...floor } of floors) {
+        const key = floorKey({ network: core.parts.network, name, tenure, id });
+        await raiseFloor(core.parts.cache, key, floor);
+      }
+      await removals.add(this.entry, removes);
     }
     await journal.drop(this.entry);
     this.#state = "done";
@@ -156,7 +156,7 @@ export class PendingOperation implements OperationHandle {
     if (place.at !== "nowhere") return;
     // A source that gave no answer may have taken it all the same.
     this.#mayBeOut = mayHaveBeenOut || sent.refused < sent.attempts.length;
-    throw await this.#refusal(transaction, sent.attempts, signal);
+    throw await this.#fate.refusal(transaction, sent.attempts, this.#mayBeOut, signal);
   }
 
   /** Sends what servers forgot, or what a reorganisation put back. @throws CHAIN_BROADCAST_REFUSED where it is void */
@@ -164,36 +164,8 @@ export class PendingOperation implements OperationHandle {
     const { desk } = this.#parts;
     const { accepted, attempts } = await desk.broadcast(transaction.raw, signal);
     if (accepted > 0) return;
-    if (await desk.isVoid(transaction.raw, signal)) throw await this.#refusal(transaction, attempts, signal);
-  }
-
-  /**
-   * Why nobody takes a transaction. The operation leaves the journal where it can have no effect any more: its inputs
-   * are spent at depth, or no source ever had anything of it. One refusal alone tells neither.
-   */
-  async #refusal(
-    { kind, txid, raw }: JournalTransaction,
-    attempts: readonly Attempt[],
-    signal: AbortSignal | undefined,
-  ): Promise<HawserError> {
-    const { desk, journal } = this.#parts;
-    const resolution = kind === "preorder" ? null : await this.#resolve(signal);
-    if (resolution !== null) {
-      await this.#assertNotMoved(resolution);
-      const own = [this.entry, ...(await this.#parents())].flatMap(({ transactions }) => transactions);
-      const rival = resolution.pending.find(
-        (other) => other.height === null && !own.some((transaction) => transaction.txid === other.txid),
-      );
-      if (rival !== undefined && kind !== "register") {
-        // Said of a mempool, it is nobody's proof: what may be out stays in the journal until a block decides.
-        if (!this.#mayBeOut) await journal.drop(this.entry);
-        return movedError(this.entry, rival.txid, resolution.tipState);
-      }
-    }
-    if (!this.#mayBeOut || (await desk.isVoid(raw, signal))) await journal.drop(this.entry);
-    const said = attempts.map(({ message }) => message).join(" ");
-    const message = `No source took the ${kind.toUpperCase()} ${txid}. ${said}`;
-    return new HawserError("CHAIN_BROADCAST_REFUSED", message, { txid, attempts });
+    if (await desk.isVoid(transaction.raw, signal))
+      throw await this.#fate.refusal(transaction, attempts, this.#mayBeOut, signal);
   }
 
   /** REGISTER reveals the name, so it is sent only when the next block may hold it (W9: not before MIN_AGE). */
@@ -203,11 +175,11 @@ export class PendingOperation implements OperationHandle {
     const [preorder, register] = this.entry.transactions;
     if (preorder === undefined || register === undefined) return;
     for (;;) {
-      const found = await this.#tolerant(() => desk.place(preorder.txid, 0, watch.signal));
+      const found = await tolerant(() => desk.place(preorder.txid, 0, watch.signal));
       if (found?.place.at === "block") {
         const age = found.tipHeight + 1 - found.place.height;
         if (age > maxAgeBlocks && (await desk.place(register.txid, 0, watch.signal)).place.at === "nowhere") {
-          throw await this.#expired();
+          throw await this.#fate.expired();
         }
         if (age >= minAgeBlocks) break;
         watch.onEvent?.({
@@ -216,13 +188,13 @@ export class PendingOperation implements OperationHandle {
         });
       } else {
         watch.onEvent?.({ stage: "wait", message: "Waiting for the PREORDER to be mined" });
-        if (found?.place.at === "nowhere") await this.#tolerant(() => this.#sendAgain(preorder, watch));
+        if (found?.place.at === "nowhere") await tolerant(() => this.#sendAgain(preorder, watch));
       }
       await watch.pause();
     }
     // Of a name that somebody else has by now, a REGISTER would cost its fee for nothing.
-    const resolution = await this.#resolve(watch.signal);
-    if (resolution !== null) await this.#assertNotMoved(resolution);
+    const resolution = await this.#fate.resolve(watch.signal);
+    if (resolution !== null) await this.#fate.assertNotMoved(resolution);
     await this.#send(register, watch);
   }
 
@@ -230,16 +202,16 @@ export class PendingOperation implements OperationHandle {
     const last = this.entry.transactions.at(-1);
     if (last === undefined) return;
     for (;;) {
-      const resolution = await this.#resolve(watch.signal);
+      const resolution = await this.#fate.resolve(watch.signal);
       if (resolution !== null) {
         if (resolution.state.operations.some(({ txid }) => txid === last.txid)) return;
-        await this.#assertNotMoved(resolution);
+        await this.#fate.assertNotMoved(resolution);
         const mined = resolution.tipState.operations.some(({ txid }) => txid === last.txid);
         watch.onEvent?.({
           stage: "wait",
           message: `Waiting for ${last.txid} to be at depth (tip ${resolution.asOf.tipHeight})`,
         });
-        if (!mined) await this.#tolerant(() => this.#keepAlive(resolution, watch));
+        if (!mined) await tolerant(() => this.#keepAlive(resolution, watch));
       }
       await watch.pause();
     }
@@ -254,89 +226,15 @@ export class PendingOperation implements OperationHandle {
       places.set(transaction.kind, place);
       if (place.at === "nowhere") missing.push(transaction);
     }
-    await this.#assertCanCount(resolution, places.get("preorder"), places.get("register"));
+    await this.#fate.assertCanCount(resolution, places.get("preorder"), places.get("register"));
     // W4: without its parents nobody takes it.
     if (missing.length > 0) {
-      for (const parent of await this.#parents())
+      for (const parent of await this.#fate.parents())
         for (const transaction of parent.transactions) {
           await this.#parts.desk.broadcast(transaction.raw, watch.signal);
         }
     }
     for (const transaction of missing) await this.#sendAgain(transaction, watch);
-  }
-
-  /** C5: a REGISTER that is mined too late never counts, and neither does one that somebody else's came before. */
-  async #assertCanCount({ asOf, tipState }: Resolution, preorder?: Place, register?: Place): Promise<void> {
-    if (preorder?.at !== "block") return;
-    const height = register?.at === "block" ? register.height : asOf.tipHeight + 1;
-    if (height - preorder.height > this.#parts.core.parts.network.maxAgeBlocks) throw await this.#expired();
-    if (register?.at !== "block" || register.height > asOf.height) return;
-    await this.#parts.journal.drop(this.entry);
-    throw takenError(this.entry, tipState.tenure);
-  }
-
-  /** W4: whoever spent the seal first wins. The loser's change is not lost: its caller can make it on the new state. */
-  async #assertNotMoved({ state, tipState }: Resolution): Promise<void> {
-    const { entry } = this;
-    const last = entry.transactions.at(-1);
-    if (last === undefined || tipState.operations.some(({ txid }) => txid === last.txid)) return;
-    const held = tipState.status === "active" || tipState.status === "grace";
-    if (held && tipState.tenure !== entry.tenure && (entry.kind !== "register" || isSettled(state, tipState))) {
-      await this.#giveUp();
-      throw takenError(this.entry, tipState.tenure);
-    }
-    if (entry.kind === "register") return;
-    if (entry.kind === "recover") {
-      if (held && tipState.unsealed?.txid === entry.spends) return;
-      throw movedError(this.entry, tipState.lastOperation?.txid ?? tipState.status, tipState);
-    }
-    const parents = await this.#parents();
-    const expected = [entry, ...parents].map(({ spends }) => spends);
-    const seal = tipState.seal === null ? null : outpointKey(tipState.seal.outpoint);
-    if (held && seal !== null && expected.includes(seal)) return;
-    const isMined = (txid: string): boolean => tipState.operations.some((operation) => operation.txid === txid);
-    const oldest = madeBy(parents[0] ?? entry);
-    if (held && !isMined(oldest)) {
-      // V6: a reorganisation may have put it back where the next block finds it.
-      const found = await this.#tolerant(() => this.#parts.desk.place(oldest, 0));
-      if (found?.place.at !== "nowhere") return;
-    }
-    await this.#giveUp();
-    const direct = madeBy(entry);
-    const got = seal ?? tipState.unsealed?.txid ?? tipState.status;
-    throw movedError(this.entry, got, tipState, isMined(direct) ? null : direct);
-  }
-
-  /** Leaves the journal where nothing of it can count any more. W9: a RECOVER stays there until it is void. */
-  async #giveUp(): Promise<void> {
-    if (this.entry.kind !== "recover") await this.#parts.journal.drop(this.entry);
-  }
-
-  /** W4: the pending writes that this one builds on. If one goes, so does this. */
-  async #parents(): Promise<readonly JournalEntry[]> {
-    return parentsOf(this.entry, await this.#parts.journal.entries(this.entry.name));
-  }
-
-  async #expired(): Promise<HawserError<"NAME_PREORDER_EXPIRED">> {
-    const { core, journal } = this.#parts;
-    await journal.drop(this.entry);
-    return expiredError(this.entry, core.parts.network.maxAgeBlocks);
-  }
-
-  #resolve(signal: AbortSignal | undefined): Promise<Resolution | null> {
-    const { core } = this.#parts;
-    const name = parseName(this.entry.name);
-    return this.#tolerant(() => core.run(`Waiting for ${name}`, { signal }, (session) => core.resolve(name, session)));
-  }
-
-  /** While waiting, sources may be away for a while: what may succeed later is tried again. */
-  async #tolerant<T>(run: () => Promise<T>): Promise<T | null> {
-    try {
-      return await run();
-    } catch (error) {
-      if (isHawserError(error) && error.retry === "yes" && error.code !== "NETWORK_ABORTED") return null;
-      throw error;
-    }
   }
 
   #timeout(waitedMs: number): HawserError<"CHAIN_TIMEOUT"> {
@@ -349,18 +247,8 @@ interface Watch extends WaitOptions {
   readonly pause: () => Promise<void>;
 }
 
-/** txid of the transaction that made the seal which an operation spends. */
-function madeBy({ spends }: JournalEntry): string {
-  return spends?.split(":")[0] ?? "";
-}
-
-/** Whether a holder is one at depth too: a registration is given up only for one that a reorganisation will not undo. */
-function isSettled(state: ThreadState, tipState: ThreadState): boolean {
-  return (state.status === "active" || state.status === "grace") && state.tenure === tipState.tenure;
-}
-
 /** Per provider the worse of two outcomes. */
-function worstOutcomes(
+export function worstOutcomes(
   before: readonly ProviderOutcome[],
   now: readonly ProviderOutcome[],
 ): readonly ProviderOutcome[] {

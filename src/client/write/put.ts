@@ -8,8 +8,8 @@ import { limits } from "../../limits.js";
 import { floorKey } from "../../mutable/floor.js";
 import { raiseFloor } from "../../mutable/floor-cache.js";
 import { assertRouteKey, type PutRecord, putRecord } from "../../mutable/put.js";
-import type { MutableRecord, RecordContext } from "../../mutable/record.js";
-import type { KnownVersions, RecordBasis } from "../../mutable/select-version.js";
+import type { RecordContext } from "../../mutable/record.js";
+import type { RecordBasis } from "../../mutable/select-version.js";
 import type { SurveyInput } from "../../mutable/survey.js";
 import type { Signer } from "../../ports.js";
 import {
@@ -28,87 +28,24 @@ import { planChange } from "./change.js";
 import { newEpochs } from "./epochs.js";
 import { finishedOperation, handleOf } from "./handle.js";
 import type { JournalEntry } from "./journal.js";
-import type { OperationHandle } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
+import type {
+  PutImmutableHandle,
+  PutImmutableOptions,
+  PutMutableHandle,
+  PutMutableOptions,
+  RecordOptions,
+} from "./put-options.js";
 import type { WriterCore } from "./writer-core.js";
 
-/** Options of `putMutable`. */
-export interface PutMutableOptions extends WriteOptions {
-  /** Whether a missing route may be made, which takes a transaction; false fails with `ROUTE_MISSING`. Default true. */
-  readonly create?: boolean | undefined;
-  /**
-   * Whether a missing route may be made under this signer's key although the profile names another. Else that is
-   * ROUTE_KEY_MISMATCH: a key that was replaced must not come back by mistake. Default false.
-   */
-  readonly delegate?: boolean | undefined;
-  /** Exactly this version; it must be above every version that is known. Default: one more. */
-  readonly version?: number | undefined;
-  /** Computes the version from what is known. */
-  readonly nextVersion?: ((known: KnownVersions) => number) | undefined;
-  /**
-   * ms - readers refuse a record that is older, and its versions are Unix milliseconds (M10). 1 to 2^53 - 1, or null for
-   * no limit. On a route that has another value this takes a transaction. Default: as the route has it; none for a new one.
-   */
-  readonly maxAgeMs?: number | null | undefined;
-  /**
-   * Called when another writer's version came first, with the newest data; what it returns is put above that. Null gives
-   * up, with the conflict. Default: a conflict is an error.
-   */
-  readonly merge?: ((race: RecordRace) => Uint8Array | null | Promise<Uint8Array | null>) | undefined;
-  /** Puts before `merge` is not called any more, 1 to 100. Default 5. */
-  readonly tries?: number | undefined;
-  /**
-   * Of a transaction that was sent, by this writer or another of the name: stores its profile, the index nodes that lead
-   * to the id, and the same signed record once more, everywhere, and makes no new transaction (W2).
-   */
-  readonly txid?: string | undefined;
-}
-
-/** What `merge` makes one of. */
-export interface RecordRace {
-  /** What was to be put. */
-  readonly mine: Uint8Array;
-  /** What is there: one, or at a fork each branch. */
-  readonly theirs: readonly { readonly ver: number; readonly data: Uint8Array }[];
-}
-
-/** Options of one put of a record, with what its data was made from. */
-export interface RecordOptions extends PutMutableOptions {
-  readonly basis?: RecordBasis | undefined;
-}
+export type { PutImmutableHandle, PutImmutableOptions, PutMutableHandle, PutMutableOptions } from "./put-options.js";
 
 /** Makes the data once the route is known. */
 export type ComposeRecord = (
   base: NameBase,
   route: Route,
 ) => Promise<{ readonly data: Uint8Array; readonly basis?: RecordBasis | undefined }>;
-
-/** A record that was put. */
-export interface PutMutableHandle extends OperationHandle {
-  readonly record: MutableRecord;
-  readonly route: Route;
-}
-
-/** Options of `putImmutable`. */
-export interface PutImmutableOptions extends WriteOptions {
-  /** Media type, 1 to 127 bytes; a label that readers must not trust. */
-  readonly type?: string | undefined;
-  /** File name, 1 to 255 bytes; a label, never a path. */
-  readonly fileName?: string | undefined;
-  /**
-   * Of a transaction that was sent: stores its profile, the index nodes that lead to the data, and the data once more,
-   * everywhere, and makes no new transaction (W2).
-   */
-  readonly txid?: string | undefined;
-}
-
-/** Immutable data that was put. */
-export interface PutImmutableHandle extends OperationHandle {
-  /** SHA-256 of the data, hex. */
-  readonly key: string;
-  readonly content: Content;
-}
 
 /**
  * Plans a put of a record: without transaction where the route exists (W5), else with a new route.
@@ -144,15 +81,17 @@ export async function planPutMutable(
   return planNewRoute(core, base, id, data, options);
 }
 
-/** The journalled change that made a route what it is, if there is one. */
-function touchingOf({ entries }: NameBase, { id }: Route): JournalEntry | undefined {
-  return entries.filter(({ affectedIds }) => affectedIds.includes(mutableKey(id))).at(-1);
+/** The journalled change that made a route what it is, or null. */
+async function touchingOf(core: WriterCore, { entries }: NameBase, { id }: Route): Promise<JournalEntry | null> {
+  let touching: JournalEntry | null = null;
+  for (const entry of entries) if (await core.journal.affects(entry, mutableKey(id))) touching = entry;
+  return touching;
 }
 
 /** Whether readers see a route already. M7: else the floor rises with the change that makes it. */
-export function isDeep(base: NameBase, route: Route): boolean {
+export async function isDeep(core: WriterCore, base: NameBase, route: Route): Promise<boolean> {
   const { state, tipState } = base.resolution;
-  return touchingOf(base, route) === undefined && sameHash(state.profileHash, tipState.profileHash);
+  return sameHash(state.profileHash, tipState.profileHash) && (await touchingOf(core, base, route)) === null;
 }
 
 /** Plans a put under a route that exists, without a transaction. */
@@ -164,8 +103,6 @@ export function planPutRecord(
   options: RecordOptions,
 ): WritePlan<PutMutableHandle> {
   const { tipState, asOf } = base.resolution;
-  const touching = touchingOf(base, route);
-  const deferFloor = !isDeep(base, route);
   assertEpochReachable(route, base.stack.length > 0 ? asOf.tipHeight + 1 : (tipState.profileHeight ?? -1));
   return {
     cost: noCost,
@@ -174,16 +111,28 @@ export function planPutRecord(
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
-      const put = await storeRecord(core, base, route, data, { ...options, signal }, { deferFloor });
-      if (touching !== undefined) {
-        const floors = [...touching.floors.filter(({ id }) => id !== route.id), { id: route.id, ...put.floor }];
-        const { cache, network } = core.parts.core.parts;
-        const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
-        if (!(await core.journal.amend({ ...touching, floors }))) await raiseFloor(cache, key, put.floor);
-      }
+      const put = await storeUnderRoute(core, base, route, data, { ...options, signal });
       return { ...finishedOperation(core.newId(), put.providers), record: put.record, route };
     },
   };
+}
+
+/** Signs and stores a record under a route that the index has, at depth or not yet (W5: without transaction). */
+export async function storeUnderRoute(
+  core: WriterCore,
+  base: NameBase,
+  route: Route,
+  data: Uint8Array,
+  options: RecordOptions,
+): Promise<PutRecord> {
+  const touching = await touchingOf(core, base, route);
+  const put = await storeRecord(core, base, route, data, options, { deferFloor: !(await isDeep(core, base, route)) });
+  if (touching !== null && !(await core.journal.setFloor(touching, { id: route.id, ...put.floor }))) {
+    const { cache, network } = core.parts.core.parts;
+    const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
+    await raiseFloor(cache, key, put.floor);
+  }
+  return put;
 }
 
 async function planNewRoute(
