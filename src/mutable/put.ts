@@ -33,6 +33,8 @@ export interface PutRecordInput extends SurveyInput {
    * from another writer: of two changes that come to the same, one would be lost.
    */
   readonly basis?: RecordBasis | undefined;
+  /** Whether a race should be lost before anything is stored, at the price of time; always so with `basis`. Default false. */
+  readonly inTurn?: boolean | undefined;
   /** Providers that must hold the record (W7). Default 1. */
   readonly required?: number | undefined;
   /**
@@ -89,6 +91,7 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
     path,
     candidate,
     alone: basis !== undefined,
+    inTurn: basis !== undefined || input.inTurn,
   });
   // W5: never a silent second version, not even where enough other providers took it.
   if (movedTo !== null) throw recordMovedError(id, ver, movedTo.record.ver, newerRecord(movedTo));

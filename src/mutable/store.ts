@@ -18,6 +18,12 @@ export interface StoreInput {
   readonly candidate: Candidate;
   /** Whether the same data under the same version counts as another writer's unless it is the same bytes. Default false. */
   readonly alone?: boolean | undefined;
+  /**
+   * Whether providers that write conditionally are written to one after the other, in the order of their labels, which is
+   * the same for every writer. A race is then lost before anything is stored: nobody builds on data that is to be made
+   * anew. Default false: all at once.
+   */
+  readonly inTurn?: boolean | undefined;
 }
 
 /** What became of the record at the providers. */
@@ -40,17 +46,22 @@ export async function storeRecord(input: StoreInput): Promise<Stored> {
   const options: WriteOptions = { clock, signal, timeoutMs: recordTimeoutMs };
   const rivals: Candidate[] = [];
   const outcomes: ProviderOutcome[] = [];
-  for (const conditional of [true, false]) {
-    const group = all.filter((provider) => provider.conditional === conditional);
+  const conditional = all.filter((provider) => provider.conditional);
+  const first = input.inTurn === true ? inTurn(conditional) : [conditional];
+  for (const group of [...first, all.filter((provider) => !provider.conditional)]) {
     if (rivals.length > 0 || group.length === 0) continue;
     outcomes.push(...(await storeOnEach(group, options, (provider) => storeOne(provider, input, options, rivals))));
   }
-  const [first = null, ...others] = rivals;
+  const [found = null, ...others] = rivals;
   const highest = others.reduce(
     (best, other) => (best !== null && best.record.ver >= other.record.ver ? best : other),
-    first,
+    found,
   );
   return { providers: outcomes, movedTo: highest };
+}
+
+function inTurn(providers: readonly StorageProvider[]): readonly (readonly StorageProvider[])[] {
+  return [...providers].sort((a, b) => (a.label < b.label ? -1 : 1)).map((provider) => [provider]);
 }
 
 interface There {

@@ -238,6 +238,7 @@ export function storeRecord(
     version: options.version,
     nextVersion: options.nextVersion,
     basis: options.basis,
+    inTurn: options.merge !== undefined,
     required: core.required(options),
     deferFloor,
   });
