@@ -67,6 +67,9 @@ export interface RecordBasis {
   readonly digests: readonly string[];
 }
 
+/** What the first record of a life is based on. */
+export const nothingYet: RecordBasis = { highest: 0, digests: [] };
+
 /** What data that is made from what is known is based on. */
 export function basisOf({ highest, candidates, branches }: KnownVersions): RecordBasis {
   const top = candidates.filter(({ record }) => record.ver === branches[0]?.ver);

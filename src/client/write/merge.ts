@@ -1,13 +1,11 @@
 import { isHawserError } from "../../errors.js";
+import { nothingYet } from "../../mutable/select-version.js";
 import { currentRecord } from "./current.js";
 import type { WritePlan } from "./plan.js";
 import { type ComposeRecord, type PutMutableHandle, type PutMutableOptions, planPutMutable } from "./put.js";
 import { planRebasing } from "./rebase.js";
 import { triesOf } from "./update-mutable.js";
 import type { WriterCore } from "./writer-core.js";
-
-/** What a put of an id that had no route is made from. */
-const NOTHING = { highest: 0, digests: [] };
 
 /** Plans a put of a record that is merged with another writer's when that came first, as its options say. */
 export async function planPutMerging(
@@ -33,7 +31,7 @@ export async function planPutMerging(
           return { data };
         }
         // W5: a route that another writer made meanwhile has a record that this put knew nothing of.
-        if (merge === undefined) return { data, basis: NOTHING };
+        if (merge === undefined) return { data, basis: nothingYet };
         const { current, basis } = await currentRecord(core, base, route, options);
         const merged = await merge({ mine: data, theirs: current.branches });
         if (merged === null) throw lost;

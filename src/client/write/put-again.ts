@@ -52,7 +52,7 @@ export async function planPutMutableAgain(
   return planAgain(options, async (signal) => {
     const input = { ...surveyInput(core, base, route, { ...options, signal }), data, required };
     const { put, moved } = await storedAgain({ ...input, deferFloor: !(await isDeep(core, base, route)) });
-    if (put === null && moved === null) throw mismatch(txid, key, "no record of these data is known");
+    if (put === null && moved === null) throw mismatch(txid, key, "no record of these data is known any more");
     const stored = await storeDocuments(core, anchored, [], txid, { ...options, signal });
     // A record that was put since is the newest, and stays; all that leads to it is stored all the same.
     if (put === null) throw moved ?? unreachable("a put without outcome");

@@ -9,7 +9,7 @@ import { floorKey } from "../../mutable/floor.js";
 import { raiseFloor } from "../../mutable/floor-cache.js";
 import { assertRouteKey, type PutRecord, putRecord } from "../../mutable/put.js";
 import type { RecordContext } from "../../mutable/record.js";
-import type { RecordBasis } from "../../mutable/select-version.js";
+import { nothingYet, type RecordBasis } from "../../mutable/select-version.js";
 import type { SurveyInput } from "../../mutable/survey.js";
 import type { Signer } from "../../ports.js";
 import {
@@ -155,7 +155,8 @@ async function planNewRoute(
   const { maxAgeMs = null } = options;
   const life = await newLife(core, base, id, options);
   const route: Route = { id, ...life, pubkey: isInherited ? null : signerKey, minVer: null, maxAgeMs };
-  return planRoute(core, base, route, data, options);
+  // W5: what lies under an epoch that nobody had yet is of another device that is creating the id.
+  return planRoute(core, base, route, data, { ...options, basis: nothingYet });
 }
 
 /** Gives a route another `maxAgeMs`, with a record under it. M6: with or without one, it is another life. */
@@ -171,10 +172,9 @@ async function planChangedRoute(
   assertRouteKey(present, requireEffectiveKey(present, base.profile, base.ownerKey), core.signer());
   const { maxAgeMs } = options;
   const isSameLife = (maxAgeMs === null) === (present.maxAgeMs === null);
-  const route: Route = isSameLife
-    ? { ...present, maxAgeMs }
-    : { ...present, ...(await newLife(core, base, id, options)), minVer: null, maxAgeMs };
-  return planRoute(core, base, route, data, options);
+  if (isSameLife) return planRoute(core, base, { ...present, maxAgeMs }, data, options);
+  const route: Route = { ...present, ...(await newLife(core, base, id, options)), minVer: null, maxAgeMs };
+  return planRoute(core, base, route, data, { ...options, basis: nothingYet });
 }
 
 /** M6: the epoch of a route that begins, and where its records are. */
