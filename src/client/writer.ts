@@ -1,7 +1,10 @@
 import type { JsonObject } from "../bytes/json.js";
 import type { Signer } from "../ports.js";
 import type { Profile } from "../profile/profile.js";
+import { planBatch } from "./write/batch.js";
+import { type Batch, createBatch } from "./write/batch-builder.js";
 import { planChange } from "./write/change.js";
+import { type DeleteHandle, type DeleteOptions, planDeleteImmutable, planDeleteMutable } from "./write/delete.js";
 import { handleOf } from "./write/handle.js";
 import { planPutMerging } from "./write/merge.js";
 import type { OperationHandle } from "./write/operation.js";
@@ -26,6 +29,13 @@ import { planRebasing } from "./write/rebase.js";
 import { planRecoverName, type RecoverOptions } from "./write/recover.js";
 import { planRegister, type RegisterHandle, type RegisterOptions } from "./write/register.js";
 import { type ReservedOutpoint, reservedOutpoints } from "./write/reserved.js";
+import {
+  type PendingWrite,
+  pendingWrites,
+  type ResumedWrite,
+  type ResumeOptions,
+  resumeWrites,
+} from "./write/resume.js";
 import { planRotateKey, type RotateKeyOptions } from "./write/rotate.js";
 import {
   type NextData,
@@ -78,6 +88,8 @@ export interface WriterPlans {
     options?: UpdateMutableOptions,
   ): Promise<WritePlan<UpdateMutableHandle>>;
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<WritePlan<PutImmutableHandle>>;
+  deleteMutable(name: string, id: string, options?: DeleteOptions): Promise<WritePlan<DeleteHandle>>;
+  deleteImmutable(name: string, key: string, options?: DeleteOptions): Promise<WritePlan<DeleteHandle>>;
 }
 
 /**
@@ -163,6 +175,37 @@ export interface Writer {
    */
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<PutImmutableHandle>;
   /**
+   * Takes an id out of the index, in one transaction, and removes its record from storage once that is at depth (W8).
+   * Should the id be made again, no earlier record can be shown under it (M6). An id that is not there is left alone.
+   *
+   * @throws INPUT_ID_INVALID, and as {@link Writer.updateProfile}
+   */
+  deleteMutable(name: string, id: string, options?: DeleteOptions): Promise<DeleteHandle>;
+  /**
+   * Takes immutable data out of the index, in one transaction, and removes its copies from storage once that is at depth
+   * (W8), unless something else needs the same bytes. A key that is not there is left alone.
+   *
+   * @param key - as `putImmutable` returned it
+   * @throws INPUT_INVALID, and as {@link Writer.updateProfile}
+   */
+  deleteImmutable(name: string, key: string, options?: DeleteOptions): Promise<DeleteHandle>;
+  /** Collects any number of changes of one name, to be made by one transaction (W6). @throws NAME_INVALID */
+  batch(name: string): Batch;
+  /**
+   * Every write that an earlier run began and did not finish, oldest first; from the cache alone. Those that this program
+   * is carrying out right now are listed too.
+   *
+   * @throws NAME_INVALID, CACHE_UNAVAILABLE, CACHE_CORRUPT
+   */
+  pending(name?: string): Promise<readonly PendingWrite[]>;
+  /**
+   * Goes on with every pending write (W3): the same signed bytes, never a second transaction. What became of each is in
+   * the answer; one that fails does not keep the others from being tried.
+   *
+   * @throws NAME_INVALID, NETWORK_ABORTED, CACHE_UNAVAILABLE, CACHE_CORRUPT
+   */
+  resume(options?: ResumeOptions): Promise<readonly ResumedWrite[]>;
+  /**
    * The outputs that a wallet must leave alone: seals, PREORDER outputs, and what pending operations spend. From the
    * cache alone, so only of names that this writer has read or written.
    *
@@ -179,7 +222,7 @@ export function createWriterFrom(parts: WriterParts): Writer {
     options: WriteOptions,
     make: () => Promise<WritePlan<Handle>>,
   ): Promise<WritePlan<Handle>> => planRebasing(core, name, options, make);
-  const plan: WriterPlans = {
+  const make: WriterPlans = {
     registerName: (name, options = {}) => planRegister(core, name, options),
     renewName: (name, options = {}) => rebasing(name, options, () => planRenew(core, name, options)),
     transferName: (name, to, options = {}) => rebasing(name, options, () => planTransfer(core, name, to, options)),
@@ -198,23 +241,54 @@ export function createWriterFrom(parts: WriterParts): Writer {
       options.txid === undefined
         ? rebasing(name, options, () => planPutImmutable(core, name, data, options))
         : planPutImmutableAgain(core, name, data, options.txid, options),
+    deleteMutable: (name, id, options = {}) =>
+      rebasing(name, options, () => planDeleteMutable(core, name, id, options)),
+    deleteImmutable: (name, key, options = {}) =>
+      rebasing(name, options, () => planDeleteImmutable(core, name, key, options)),
   };
+  // Finishing what is pending is an effect, which a plan has none of.
+  const only = <Options extends WriteOptions>(options?: Options): Options =>
+    ({ finishPending: false, ...options }) as Options;
   return {
-    plan,
-    registerName: async (name, options = {}) => carryOut(await plan.registerName(name, options), options),
-    renewName: async (name, options = {}) => carryOut(await plan.renewName(name, options), options),
-    transferName: async (name, to, options = {}) => carryOut(await plan.transferName(name, to, options), options),
-    releaseName: async (name, options = {}) => carryOut(await plan.releaseName(name, options), options),
-    recoverName: async (name, options = {}) => carryOut(await plan.recoverName(name, options), options),
-    rotateKey: async (name, signer, options = {}) => carryOut(await plan.rotateKey(name, signer, options), options),
-    reservedOutpoints: () => reservedOutpoints(core),
+    plan: {
+      registerName: (name, options) => make.registerName(name, only(options)),
+      renewName: (name, options) => make.renewName(name, only(options)),
+      transferName: (name, to, options) => make.transferName(name, to, only(options)),
+      releaseName: (name, options) => make.releaseName(name, only(options)),
+      recoverName: (name, options) => make.recoverName(name, only(options)),
+      updateProfile: (name, update, options) => make.updateProfile(name, update, only(options)),
+      rotateKey: (name, signer, options) => make.rotateKey(name, signer, only(options)),
+      putMutable: (name, id, data, options) => make.putMutable(name, id, data, only(options)),
+      updateMutable: (name, id, next, options) => make.updateMutable(name, id, next, only(options)),
+      putImmutable: (name, data, options) => make.putImmutable(name, data, only(options)),
+      deleteMutable: (name, id, options) => make.deleteMutable(name, id, only(options)),
+      deleteImmutable: (name, key, options) => make.deleteImmutable(name, key, only(options)),
+    },
+    registerName: async (name, options = {}) => carryOut(await make.registerName(name, options), options),
+    renewName: async (name, options = {}) => carryOut(await make.renewName(name, options), options),
+    transferName: async (name, to, options = {}) => carryOut(await make.transferName(name, to, options), options),
+    releaseName: async (name, options = {}) => carryOut(await make.releaseName(name, options), options),
+    recoverName: async (name, options = {}) => carryOut(await make.recoverName(name, options), options),
+    rotateKey: async (name, signer, options = {}) => carryOut(await make.rotateKey(name, signer, options), options),
     updateProfile: async (name, update, options = {}) =>
-      carryOut(await plan.updateProfile(name, update, options), options),
+      carryOut(await make.updateProfile(name, update, options), options),
     putMutable: async (name, id, data, options = {}) =>
-      carryOut(await plan.putMutable(name, id, data, options), options),
+      carryOut(await make.putMutable(name, id, data, options), options),
     updateMutable: async (name, id, next, options = {}) =>
-      carryOut(await plan.updateMutable(name, id, next, options), options),
-    putImmutable: async (name, data, options = {}) => carryOut(await plan.putImmutable(name, data, options), options),
+      carryOut(await make.updateMutable(name, id, next, options), options),
+    putImmutable: async (name, data, options = {}) => carryOut(await make.putImmutable(name, data, options), options),
+    deleteMutable: async (name, id, options = {}) => carryOut(await make.deleteMutable(name, id, options), options),
+    deleteImmutable: async (name, key, options = {}) =>
+      carryOut(await make.deleteImmutable(name, key, options), options),
+    batch: (name) =>
+      createBatch(name, {
+        plan: (edits, options = {}) => rebasing(name, options, () => planBatch(core, name, edits, only(options))),
+        commit: async (edits, options = {}) =>
+          carryOut(await rebasing(name, options, () => planBatch(core, name, edits, options)), options),
+      }),
+    pending: (name) => pendingWrites(core, name),
+    resume: (options = {}) => resumeWrites(core, options),
+    reservedOutpoints: () => reservedOutpoints(core),
   };
 }
 

@@ -11,6 +11,7 @@ import { assertHeld, assertRequired, type ProviderOutcome } from "../route/provi
 import { type NewerRecord, recordMovedError } from "./conflict.js";
 import { contradictsFloor, type Floor, floorKey, raisedFloor } from "./floor.js";
 import { raiseFloor } from "./floor-cache.js";
+import { dropPending, keepPending, readPending } from "./pending-record.js";
 import { encodeRecord, type MutableRecord, parseRecord, recordDataLimit, recordDigest } from "./record.js";
 import { amendSigned, reserveVersion, type SignedVersion, signedKey } from "./reserve.js";
 import { type KnownVersions, type RecordBasis, selectVersion } from "./select-version.js";
@@ -42,6 +43,11 @@ export interface PutRecordInput extends SurveyInput {
    * under it would make the present route's records stale if the transaction never confirms. Default false.
    */
   readonly deferFloor?: boolean | undefined;
+  /**
+   * Keeps the signed record in the cache until the required providers hold it, so that another run can finish what this
+   * one began (W3). Not for the records of a change that is journalled as a whole. Default true.
+   */
+  readonly keepPending?: boolean | undefined;
 }
 
 /** A record that the required providers hold. */
@@ -81,7 +87,10 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
     alone: basis !== undefined,
   });
   if (!reserved.taken) throw recordMovedError(context.id, ver, reserved.entry.ver, { ...reserved.entry, data: null });
-  const candidate = await signCandidate(input, key, reserved.entry);
+  const candidate = await signCandidate(input, reserved.entry);
+  const { body } = candidate;
+  if (input.keepPending === false) await amendSigned(cache, key, { ...reserved.entry, sig: candidate.record.sig });
+  else await keepPending(cache, context, { ...context, ver, body, createdAtMs: clock.nowMs() });
 
   const { network, name, id, epoch } = context;
   const path = recordPath({ network: network.id, name, id, epoch });
@@ -94,7 +103,10 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
     inTurn: basis !== undefined || input.inTurn,
   });
   // W5: never a silent second version, not even where enough other providers took it.
-  if (movedTo !== null) throw recordMovedError(id, ver, movedTo.record.ver, newerRecord(movedTo));
+  if (movedTo !== null) {
+    await dropPending(cache, context, ver);
+    throw recordMovedError(id, ver, movedTo.record.ver, newerRecord(movedTo));
+  }
   assertHeld(providers, required);
 
   const reached: Floor = { epoch, ver, sha256: dataHash, sig: candidate.record.sig };
@@ -103,6 +115,7 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
     throw recordMovedError(id, ver, ver, { ver, sha256: previous?.sha256 ?? "", data: null });
   }
   await amendSigned(cache, key, { ver, sha256: dataHash, sig: candidate.record.sig, done: true });
+  if (input.keepPending !== false) await dropPending(cache, context, ver);
   return { record: candidate.record, body: candidate.body, floor: raisedFloor(previous, reached), providers };
 }
 
@@ -145,15 +158,21 @@ function assertEpochCurrent({ id, epoch }: PutRecordInput["context"], floor: Flo
 }
 
 /** The record under a version that is taken: with the kept signature if it is good, so that a retry is the same. */
-async function signCandidate(input: PutRecordInput, key: string, taken: SignedVersion): Promise<Candidate> {
-  const kept = taken.sig === null ? null : candidateOf(input, taken, taken.sig);
+async function signCandidate(input: PutRecordInput, taken: SignedVersion): Promise<Candidate> {
+  const keptSig = taken.sig ?? (await pendingSignature(input, taken));
+  const kept = keptSig === null ? null : candidateOf(input, taken, keptSig);
   if (kept !== null) return kept;
   const digest = recordDigest(input.context, taken.ver, input.data);
   const sig = encodeHex(await askSigner(input.signer, digest));
   const candidate = candidateOf(input, taken, sig);
   if (candidate === null) throw wrongSignature("it does not verify under the signer's own key");
-  await amendSigned(input.cache, key, { ...taken, sig });
   return candidate;
+}
+
+/** The signature of an earlier try, which is kept with the record that it is on. */
+async function pendingSignature(input: PutRecordInput, { ver }: SignedVersion): Promise<string | null> {
+  const pending = await readPending(input.cache, input.context);
+  return pending?.ver === ver ? parseRecord(pending.body, input).sig : null;
 }
 
 /** The record of a version that was taken, or null where the signature does not verify. */

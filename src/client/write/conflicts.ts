@@ -44,7 +44,8 @@ export function movedError(
   });
 }
 
-function nameNow({ status, tenure, ownerScript, seal, lastOperation, profileHash }: ThreadState): NameNow {
+/** What is proven of a name, as an error tells it. */
+export function nameNow({ status, tenure, ownerScript, seal, lastOperation, profileHash }: ThreadState): NameNow {
   return {
     status,
     tenure,

@@ -4,7 +4,8 @@ import type { CurrentOptions, SelectedCurrent } from "../../mutable/select-curre
 import type { Route } from "../../profile/entry.js";
 import type { WriteOptions } from "./plan.js";
 import type { NameBase } from "./position.js";
-import { isDeep, surveyInput } from "./put.js";
+import { surveyInput } from "./put.js";
+import { isRouteDeep } from "./touching.js";
 import type { WriterCore } from "./writer-core.js";
 
 /**
@@ -20,5 +21,5 @@ export async function currentRecord(
 ): Promise<SelectedCurrent> {
   const input = surveyInput(core, base, route, options);
   assertRouteKey(route, input.publicKey, core.signer());
-  return readCurrent({ ...input, dangerAllowExpired, deferFloor: !(await isDeep(core, base, route)) });
+  return readCurrent({ ...input, dangerAllowExpired, deferFloor: !(await isRouteDeep(core, base, route)) });
 }

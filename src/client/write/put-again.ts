@@ -19,8 +19,9 @@ import type { JournalEntry } from "./journal.js";
 import { type OperationHandle, worstOutcomes } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
-import { assertRecordData, isDeep, surveyInput } from "./put.js";
+import { assertRecordData, surveyInput } from "./put.js";
 import type { PutImmutableHandle, PutMutableHandle } from "./put-options.js";
+import { isRouteDeep } from "./touching.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** An operation that was sent, with what it anchored under one key and still does. */
@@ -51,7 +52,7 @@ export async function planPutMutableAgain(
   const { route } = entry;
   return planAgain(options, async (signal) => {
     const input = { ...surveyInput(core, base, route, { ...options, signal }), data, required };
-    const { put, moved } = await storedAgain({ ...input, deferFloor: !(await isDeep(core, base, route)) });
+    const { put, moved } = await storedAgain({ ...input, deferFloor: !(await isRouteDeep(core, base, route)) });
     if (put === null && moved === null) throw mismatch(txid, key, "no record of these data is known any more");
     const stored = await storeDocuments(core, anchored, [], txid, { ...options, signal });
     // A record that was put since is the newest, and stays; all that leads to it is stored all the same.

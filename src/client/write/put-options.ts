@@ -1,18 +1,14 @@
 import type { MutableRecord } from "../../mutable/record.js";
 import type { KnownVersions, RecordBasis } from "../../mutable/select-version.js";
 import type { Content, Route } from "../../profile/entry.js";
+import type { NewRouteOptions } from "./new-route.js";
 import type { OperationHandle } from "./operation.js";
 import type { WriteOptions } from "./plan.js";
 
 /** Options of `putMutable`. */
-export interface PutMutableOptions extends WriteOptions {
+export interface PutMutableOptions extends WriteOptions, NewRouteOptions {
   /** Whether a missing route may be made, which takes a transaction; false fails with `ROUTE_MISSING`. Default true. */
   readonly create?: boolean | undefined;
-  /**
-   * Whether a missing route may be made under this signer's key although the profile names another. Else that is
-   * ROUTE_KEY_MISMATCH: a key that was replaced must not come back by mistake. Default false.
-   */
-  readonly delegate?: boolean | undefined;
   /** Exactly this version; it must be above every version that is known. Default: one more. */
   readonly version?: number | undefined;
   /** Computes the version from what is known. */

@@ -1,12 +1,8 @@
-import { equalBytes } from "../../bytes/bytes.js";
 import { assertBytes, assertInteger, unreachable } from "../../bytes/guards.js";
-import { encodeHex } from "../../bytes/hex.js";
 import { HawserError } from "../../errors.js";
 import { contentKey } from "../../immutable/key.js";
 import { putObject } from "../../immutable/put.js";
 import { limits } from "../../limits.js";
-import { floorKey } from "../../mutable/floor.js";
-import { raiseFloor } from "../../mutable/floor-cache.js";
 import { assertRouteKey, type PutRecord, putRecord } from "../../mutable/put.js";
 import type { RecordContext } from "../../mutable/record.js";
 import { nothingYet, type RecordBasis } from "../../mutable/select-version.js";
@@ -22,12 +18,11 @@ import {
 } from "../../profile/entry.js";
 import { parseId } from "../../profile/id.js";
 import { changeIndex, getEntry } from "../../profile/index-tree.js";
-import { recordPath } from "../../route/layout.js";
-import { assertEpochReachable, effectiveKey, requireEffectiveKey } from "../../route/route.js";
+import { assertEpochReachable, requireEffectiveKey } from "../../route/route.js";
 import { planChange } from "./change.js";
 import { newEpochs } from "./epochs.js";
 import { finishedOperation, handleOf } from "./handle.js";
-import type { JournalEntry } from "./journal.js";
+import { createRoute, newRouteKey, recordUrls } from "./new-route.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
 import type {
@@ -37,6 +32,7 @@ import type {
   PutMutableOptions,
   RecordOptions,
 } from "./put-options.js";
+import { storeWithFloor } from "./touching.js";
 import type { WriterCore } from "./writer-core.js";
 
 export type { PutImmutableHandle, PutImmutableOptions, PutMutableHandle, PutMutableOptions } from "./put-options.js";
@@ -81,19 +77,6 @@ export async function planPutMutable(
   return planNewRoute(core, base, id, data, options);
 }
 
-/** The journalled change that made a route what it is, or null. */
-async function touchingOf(core: WriterCore, { entries }: NameBase, { id }: Route): Promise<JournalEntry | null> {
-  let touching: JournalEntry | null = null;
-  for (const entry of entries) if (await core.journal.affects(entry, mutableKey(id))) touching = entry;
-  return touching;
-}
-
-/** Whether readers see a route already. M7: else the floor rises with the change that makes it. */
-export async function isDeep(core: WriterCore, base: NameBase, route: Route): Promise<boolean> {
-  const { state, tipState } = base.resolution;
-  return sameHash(state.profileHash, tipState.profileHash) && (await touchingOf(core, base, route)) === null;
-}
-
 /** Plans a put under a route that exists, without a transaction. */
 export function planPutRecord(
   core: WriterCore,
@@ -118,21 +101,16 @@ export function planPutRecord(
 }
 
 /** Signs and stores a record under a route that the index has, at depth or not yet (W5: without transaction). */
-export async function storeUnderRoute(
+export function storeUnderRoute(
   core: WriterCore,
   base: NameBase,
   route: Route,
   data: Uint8Array,
   options: RecordOptions,
 ): Promise<PutRecord> {
-  const touching = await touchingOf(core, base, route);
-  const put = await storeRecord(core, base, route, data, options, { deferFloor: !(await isDeep(core, base, route)) });
-  if (touching !== null && !(await core.journal.setFloor(touching, { id: route.id, ...put.floor }))) {
-    const { cache, network } = core.parts.core.parts;
-    const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
-    await raiseFloor(cache, key, put.floor);
-  }
-  return put;
+  return storeWithFloor(core, base, route, (deferFloor) =>
+    storeRecord(core, base, route, data, options, { deferFloor, keepPending: true }),
+  );
 }
 
 async function planNewRoute(
@@ -142,19 +120,11 @@ async function planNewRoute(
   data: Uint8Array,
   options: PutMutableOptions,
 ): Promise<WritePlan<PutMutableHandle>> {
-  // Whose name it is comes before whose key it is.
+  // Whose name it is comes before whose key it is, and both before a wait for an epoch.
   await core.ownerAccount(base.name, base.ownerScript);
-  const signerKey = encodeHex(core.signer().publicKey);
-  const inherited = effectiveKey({ pubkey: null }, base.profile, base.ownerKey);
-  const isInherited = inherited !== null && encodeHex(inherited) === signerKey;
-  if (base.profile.pubkey !== null && !isInherited && options.delegate !== true) {
-    const details = { id, expected: base.profile.pubkey, got: signerKey };
-    const message = `The signer's key ${signerKey} is not the profile's; a route of its own must be asked for (delegate).`;
-    throw new HawserError("ROUTE_KEY_MISMATCH", message, details);
-  }
-  const { maxAgeMs = null } = options;
-  const life = await newLife(core, base, id, options);
-  const route: Route = { id, ...life, pubkey: isInherited ? null : signerKey, minVer: null, maxAgeMs };
+  newRouteKey(core, base, id, options);
+  const epoch = await newEpoch(core, base, id, options);
+  const route = { ...createRoute(core, base, id, epoch, options), maxAgeMs: options.maxAgeMs ?? null };
   // W5: what lies under an epoch that nobody had yet is of another device that is creating the id.
   return planRoute(core, base, route, data, { ...options, basis: nothingYet });
 }
@@ -173,24 +143,16 @@ async function planChangedRoute(
   const { maxAgeMs } = options;
   const isSameLife = (maxAgeMs === null) === (present.maxAgeMs === null);
   if (isSameLife) return planRoute(core, base, { ...present, maxAgeMs }, data, options);
-  const route: Route = { ...present, ...(await newLife(core, base, id, options)), minVer: null, maxAgeMs };
+  const epoch = await newEpoch(core, base, id, options);
+  const route: Route = { ...present, epoch, urls: recordUrls(core, base, id, epoch), minVer: null, maxAgeMs };
   return planRoute(core, base, route, data, { ...options, basis: nothingYet });
 }
 
-/** M6: the epoch of a route that begins, and where its records are. */
-async function newLife(
-  core: WriterCore,
-  base: NameBase,
-  id: string,
-  options: WriteOptions,
-): Promise<Pick<Route, "epoch" | "urls">> {
-  const { network } = core.parts.core.parts;
-  const epoch = (await newEpochs(core, base, [id], options)).get(id) ?? unreachable("an id without epoch");
-  const path = recordPath({ network: network.id, name: base.name, id, epoch });
-  const urls = core.parts.storage.flatMap((provider) => provider.urlOf(path) ?? []);
-  return { epoch, urls: [...new Set(urls)].slice(0, limits.urlsMax) };
+async function newEpoch(core: WriterCore, base: NameBase, id: string, options: WriteOptions): Promise<number> {
+  return (await newEpochs(core, base, [id], options)).get(id) ?? unreachable("an id without epoch");
 }
 
+/** Plans the change that brings a route, with its first record. */
 async function planRoute(
   core: WriterCore,
   base: NameBase,
@@ -210,7 +172,14 @@ async function planRoute(
       objects: [...written.values()],
       affectedIds: [change.key],
       storeRecords: async (signal) => {
-        put = await storeRecord(core, base, route, data, { ...options, signal }, { deferFloor: true });
+        put = await storeRecord(
+          core,
+          base,
+          route,
+          data,
+          { ...options, signal },
+          { deferFloor: true, keepPending: false },
+        );
         return [{ id, ...put.floor }];
       },
     },
@@ -222,6 +191,13 @@ async function planRoute(
   );
 }
 
+interface StoreOptions {
+  readonly deferFloor: boolean;
+  /** False where the change that brings the route is journalled. */
+  readonly keepPending: boolean;
+  readonly signer?: Signer | undefined;
+}
+
 /** Signs and stores a record under a route, existing or to come; the key that must have signed is the base's (M2). */
 export function storeRecord(
   core: WriterCore,
@@ -229,7 +205,7 @@ export function storeRecord(
   route: Route,
   data: Uint8Array,
   options: RecordOptions,
-  { deferFloor, signer = core.signer() }: { readonly deferFloor: boolean; readonly signer?: Signer | undefined },
+  { deferFloor, keepPending, signer = core.signer() }: StoreOptions,
 ): Promise<PutRecord> {
   return putRecord({
     ...surveyInput(core, base, route, options),
@@ -241,6 +217,7 @@ export function storeRecord(
     inTurn: options.merge !== undefined,
     required: core.required(options),
     deferFloor,
+    keepPending,
   });
 }
 
@@ -309,10 +286,6 @@ function planStoreAgain(
       return { ...finishedOperation(core.newId(), providers), key, content };
     },
   };
-}
-
-function sameHash(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  return a === null || b === null ? a === b : equalBytes(a, b);
 }
 
 /** @throws INPUT_INVALID, INPUT_TOO_LARGE */

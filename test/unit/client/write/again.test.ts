@@ -93,7 +93,7 @@ describe("W2: a put that is called again with its txid", () => {
     const [txid = ""] = put.txids;
     const recorder = new Recorder();
     const { writer } = author.start({ gate: recorder.gate });
-    for (const _ of [1, 2]) {
+    for (let times = 0; times < 2; times++) {
       const again = await writer.putMutable("alice", "id", utf8("1"), { txid, required: 2, waitFor: "broadcast" });
       expect(again).toMatchObject({ txids: [txid], state: "broadcast", record: put.record });
     }
