@@ -19,7 +19,7 @@ export async function storeWithFloor(
   route: Route,
   store: (deferFloor: boolean) => Promise<PutRecord>,
 ): Promise<PutRecord> {
-  const touching = await lastTouching(core, base, mutableKey(route.id));
+  const touching = await lastTouching(core, base, [mutableKey(route.id)]);
   const put = await store(touching !== null || !isProfileDeep(base));
   if (touching !== null && !(await core.journal.setFloor(touching, { id: route.id, ...put.floor }))) {
     const { cache, network } = core.parts.core.parts;
@@ -31,18 +31,23 @@ export async function storeWithFloor(
 
 /** Whether readers see a route already as this writer does. */
 export async function isRouteDeep(core: WriterCore, base: NameBase, { id }: Route): Promise<boolean> {
-  return isProfileDeep(base) && (await lastTouching(core, base, mutableKey(id))) === null;
+  return isProfileDeep(base) && (await lastTouching(core, base, [mutableKey(id)])) === null;
 }
 
 function isProfileDeep({ resolution: { state, tipState } }: NameBase): boolean {
   return sameHash(state.profileHash, tipState.profileHash);
 }
 
-/** The last journalled operation that changes a key, or null. */
-async function lastTouching(core: WriterCore, { entries }: NameBase, key: string): Promise<JournalEntry | null> {
-  let last: JournalEntry | null = null;
-  for (const entry of entries) if (await core.journal.affects(entry, key)) last = entry;
-  return last;
+/** The last journalled operation that changes one of these keys, or null. */
+export async function lastTouching(
+  core: WriterCore,
+  { entries }: Pick<NameBase, "entries">,
+  keys: readonly string[],
+): Promise<JournalEntry | null> {
+  for (const entry of [...entries].reverse()) {
+    for (const key of keys) if (await core.journal.affects(entry, key)) return entry;
+  }
+  return null;
 }
 
 function sameHash(a: Uint8Array | null, b: Uint8Array | null): boolean {
