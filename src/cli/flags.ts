@@ -108,6 +108,17 @@ export const writeFlags: readonly Flag[] = [
 /** Flags of the command that goes on with what was signed before. */
 export const resumeFlags: readonly Flag[] = [...readFlags, keyFileFlag, ...storeFlags, waitFlag];
 
+/** Flags of the commands that put something. */
+export const putFlags: readonly Flag[] = [
+  {
+    name: "rebase",
+    value: "N",
+    help: "Make the change again, so many times, where another device changed the name first (default 0)",
+  },
+  { name: "txid", value: "TXID", help: "Store what this transaction anchored once more; send no new one" },
+  ...writeFlags,
+];
+
 /** Flags of the commands that change a name and sign no record with the present key. */
 export const nameFlags: readonly Flag[] = [...readFlags, keyFileFlag, ...sendFlags];
 

@@ -15,6 +15,16 @@ const forkProof = z.strictObject({
   pubkey: text,
   records: z.tuple([text, text]),
 });
+const nameNow = z.strictObject({
+  status: z.enum(["free", "active", "grace", "released"]),
+  tenure: z.nullable(text),
+  ownerScript: z.nullable(text),
+  seal: z.nullable(text),
+  txid: z.nullable(text),
+  height: z.nullable(number),
+  profileHash: z.nullable(text),
+});
+const newerRecord = z.strictObject({ ver: number, sha256: text, data: z.nullable(text) });
 
 /** What the details of each code look like. A code that is missing here does not compile. */
 export const errorShapes = {
@@ -27,6 +37,8 @@ export const errorShapes = {
   INPUT_FEE_TOO_HIGH: z.strictObject({ what: text, got: text, max: text }),
   INPUT_FLOORS_INVALID: z.strictObject({ reason: text }),
   INPUT_JSON_INVALID: z.strictObject({ reason: text }),
+  INPUT_TXID_UNKNOWN: z.strictObject({ name: text, txid: text }),
+  INPUT_TXID_MISMATCH: z.strictObject({ txid: text, key: text, reason: text }),
   INPUT_FILE_UNUSABLE: z.strictObject({ path: text, reason: text }),
   NAME_INVALID: z.strictObject({ name: text, reason: text }),
   NAME_NOT_REGISTERED: z.strictObject({ name: text, status: text }),
@@ -98,8 +110,8 @@ export const errorShapes = {
   CACHE_MISS: z.strictObject({ what: z.enum(["name", "profile", "node", "record", "object"]), which: text }),
   CACHE_UNAVAILABLE: z.strictObject({ reason: text }),
   CACHE_CORRUPT: z.strictObject({ key: text, reason: text }),
-  CONFLICT_NAME_MOVED: z.strictObject({ name: text, expected: text, got: text }),
-  CONFLICT_RECORD_MOVED: z.strictObject({ id: text, ver: number, got: number }),
+  CONFLICT_NAME_MOVED: z.strictObject({ name: text, expected: text, got: text, state: nameNow }),
+  CONFLICT_RECORD_MOVED: z.strictObject({ id: text, ver: number, got: number, newer: z.nullable(newerRecord) }),
   CONFLICT_NAME_TAKEN: z.strictObject({ name: text, tenure: text }),
   CONFLICT_PENDING: z.strictObject({ name: text, operation: text }),
   WALLET_REFUSED: z.strictObject({ reason: text }),
