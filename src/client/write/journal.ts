@@ -1,7 +1,7 @@
 import { decodeBase64, encodeBase64 } from "../../bytes/base64.js";
 import { utf8 } from "../../bytes/bytes.js";
 import { decodeHex, encodeHex, isHex } from "../../bytes/hex.js";
-import { encodeJson, isJsonObject, type Json, parseJson } from "../../bytes/json.js";
+import { encodeJson, isJsonObject, type Json, type JsonObject, parseJson } from "../../bytes/json.js";
 import { HawserError } from "../../errors.js";
 import type { Floor } from "../../mutable/floor.js";
 import type { OperationKind } from "../../name/operation.js";
@@ -13,12 +13,19 @@ export type JournalKind = Exclude<OperationKind, "preorder">;
 const JOURNAL_KINDS: readonly JournalKind[] = ["register", "update", "transfer", "release", "recover"];
 const TRANSACTION_KINDS: readonly OperationKind[] = ["preorder", ...JOURNAL_KINDS];
 
-/** A signed transaction of a pending write. */
-export interface JournalTransaction {
-  readonly kind: OperationKind;
-  /** Display order, hex. */
+/** A signed transaction, and its txid in display order. */
+export interface TransactionVersion {
   readonly txid: string;
   readonly raw: Uint8Array;
+}
+
+/** A signed transaction of a pending write, in its newest version. */
+export interface JournalTransaction extends TransactionVersion {
+  readonly kind: OperationKind;
+  /** What it replaced, the oldest first: any of them may be mined in its place (W3). Default: none. */
+  readonly earlier?: readonly TransactionVersion[] | undefined;
+  /** A payment that raises its fee, in every version, the oldest first. Default: none. */
+  readonly children?: readonly TransactionVersion[] | undefined;
 }
 
 /** The floor that the first record of a new route sets. */
@@ -102,6 +109,32 @@ export class Journal {
     );
   }
 
+  /** The entry as the journal has it now, or null where it is gone. @throws CACHE_CORRUPT */
+  async current(entry: JournalEntry): Promise<JournalEntry | null> {
+    const key = this.#key(entry);
+    const bytes = await this.#cache.get(key);
+    const found = bytes === null ? null : decodeEntry(bytes, key);
+    return found?.id === entry.id ? found : null;
+  }
+
+  /**
+   * Changes the transactions of an entry, and nothing else of it; null where it is gone or `revise` gives null. What other
+   * runs changed meanwhile stays.
+   */
+  revise(
+    entry: JournalEntry,
+    revise: (transactions: readonly JournalTransaction[]) => readonly JournalTransaction[] | null,
+  ): Promise<JournalEntry | null> {
+    const key = this.#key(entry);
+    return this.#cache.update<JournalEntry | null>(key, (current) => {
+      const found = current === null ? null : decodeEntry(current, key);
+      const transactions = found?.id === entry.id ? revise(found.transactions) : null;
+      if (found === null || transactions === null) return { result: null };
+      const revised = { ...found, transactions };
+      return { value: encodeEntry(revised), result: revised };
+    });
+  }
+
   /** Drops an entry whose effects are all done, or can never be; another one in its place stays. */
   async drop(entry: JournalEntry): Promise<void> {
     const key = this.#key(entry);
@@ -137,7 +170,7 @@ function encodeEntry(entry: JournalEntry): Uint8Array {
       spends: entry.spends,
       salt: entry.salt === null ? null : encodeHex(entry.salt),
       profileHash: encodeHex(entry.profileHash),
-      transactions: entry.transactions.map(({ kind, txid, raw }) => ({ kind, txid, raw: encodeHex(raw) })),
+      transactions: entry.transactions.map(transactionToJson),
       objects: entry.objects.map(encodeBase64),
       floors: entry.floors.map(({ id, epoch, ver, sha256, sig }) => ({ id, epoch, ver, sha256, sig: sig ?? null })),
       ready: entry.ready,
@@ -146,6 +179,20 @@ function encodeEntry(entry: JournalEntry): Uint8Array {
       createdAtMs: entry.createdAtMs,
     }),
   );
+}
+
+function transactionToJson({ kind, txid, raw, earlier, children }: JournalTransaction): JsonObject {
+  return {
+    kind,
+    txid,
+    raw: encodeHex(raw),
+    ...(earlier === undefined ? {} : { earlier: earlier.map(versionToJson) }),
+    ...(children === undefined ? {} : { children: children.map(versionToJson) }),
+  };
+}
+
+function versionToJson({ txid, raw }: TransactionVersion): JsonObject {
+  return { txid, raw: encodeHex(raw) };
 }
 
 function decodeEntry(bytes: Uint8Array, key: string): JournalEntry {
@@ -196,8 +243,16 @@ function decodeEntry(bytes: Uint8Array, key: string): JournalEntry {
     salt: json["salt"] === null ? null : hex(json["salt"]),
     profileHash: hex(json["profileHash"]),
     transactions: list(json["transactions"]).map((item) => {
-      const { kind, txid, raw } = members(item);
-      return { kind: oneOf(kind, ...TRANSACTION_KINDS), txid: text(txid), raw: hex(raw) };
+      const { kind, txid, raw, earlier, children } = members(item);
+      const versions = (value: Json) =>
+        list(value).map((one) => ({ txid: text(members(one)["txid"]), raw: hex(members(one)["raw"]) }));
+      return {
+        kind: oneOf(kind, ...TRANSACTION_KINDS),
+        txid: text(txid),
+        raw: hex(raw),
+        ...(earlier === undefined ? {} : { earlier: versions(earlier) }),
+        ...(children === undefined ? {} : { children: versions(children) }),
+      };
     }),
     objects: list(json["objects"]).map(base64),
     floors: list(json["floors"]).map((item) => {

@@ -2,13 +2,13 @@ import { HawserError, isHawserError } from "../../errors.js";
 import { type Name, parseName } from "../../name/name.js";
 import type { Resolution } from "../../name/resolution.js";
 import { unsupported } from "../../name/resolve.js";
-import type { ThreadState } from "../../name/thread.js";
 import type { LoadNode } from "../../profile/index-tree.js";
 import { type Profile, parseProfile } from "../../profile/profile.js";
 import { loadProfile, nodeLoader } from "../documents.js";
 import type { JournalEntry } from "./journal.js";
 import type { WriteOptions } from "./plan.js";
 import { isLeftBehind, isLost, stackOf } from "./stack.js";
+import { isAmong, signedFor, versionsOf } from "./versions.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** transactions - unconfirmed on top of each other: policy relays 25 in a row, and a foreign parent may be one. */
@@ -159,7 +159,7 @@ function loaderOf(core: WriterCore, profile: Profile, options: WriteOptions): Lo
  * @throws CONFLICT_PENDING
  */
 export function assertUncontested({ name, resolution, stack, lost }: NamePosition): void {
-  const own = new Set([...stack, ...lost].flatMap(({ transactions }) => transactions.map(({ txid }) => txid)));
+  const own = new Set([...stack, ...lost].flatMap(signedFor).map(({ txid }) => txid));
   const agreed = resolution.asOf.sources.filter(({ verdict }) => verdict === "agreed").map(({ label }) => label);
   const rival = resolution.pending.find(
     ({ height, txid, reportedBy }) =>
@@ -190,7 +190,7 @@ async function resendJournalled(core: WriterCore, name: Name, options: WriteOpti
     const isRegister = entry.kind === "register";
     // Another run is still storing what it needs, or died at it; then the next change takes its place.
     if (!entry.ready || isLost(entry, resolution.tipState)) continue;
-    if (isSettled(entry, resolution) || (!isRegister && isMined(entry, resolution.tipState))) continue;
+    if (isSettled(entry, resolution) || (!isRegister && isAmong(entry, resolution.tipState.operations))) continue;
     const { signal, onEvent, timeoutMs } = options;
     const operation = core.operation(entry, { resumed: true });
     await operation.wait({ until: isRegister ? "depth" : "broadcast", signal, onEvent, timeoutMs });
@@ -213,18 +213,17 @@ async function settleJournalled(core: WriterCore, name: Name, resolution: Resolu
 async function isHarmless(core: WriterCore, { transactions }: JournalEntry, { asOf }: Resolution): Promise<boolean> {
   const last = transactions.at(-1);
   if (last === undefined) return true;
-  const { place } = await core.desk.place(last.txid, asOf.tipHeight);
-  if (place.at === "block") return place.height <= asOf.height;
-  return core.desk.isVoid(last.raw);
-}
-
-function isMined({ transactions }: JournalEntry, state: ThreadState): boolean {
-  return state.operations.some(({ txid }) => txid === transactions.at(-1)?.txid);
+  for (const { txid, raw } of versionsOf(last)) {
+    const { place } = await core.desk.place(txid, asOf.tipHeight);
+    if (place.at === "block") return place.height <= asOf.height;
+    if (!(await core.desk.isVoid(raw))) return false;
+  }
+  return true;
 }
 
 /** Whether nothing is left to be sent: its last transaction is at depth, or the tenure that it changes has ended. */
-function isSettled(entry: JournalEntry, { state, tipState }: Resolution): boolean {
+export function isSettled(entry: JournalEntry, { state, tipState }: Resolution): boolean {
   const spendsSeal = entry.kind !== "register" && entry.kind !== "recover";
   const isOver = spendsSeal && ![state.tenure, tipState.tenure].includes(entry.tenure);
-  return isOver || isMined(entry, state);
+  return isOver || isAmong(entry, state.operations);
 }

@@ -5,6 +5,7 @@ import { stateFromStored } from "../../name/resolve.js";
 import { storedNameKey } from "../../name/stored-name.js";
 import { outpointKey } from "../../plan/coin-selection.js";
 import type { Outpoint } from "../../ports.js";
+import { signedFor, versionsOf } from "./versions.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** An output that a wallet must not spend by itself. */
@@ -35,15 +36,22 @@ export async function reservedOutpoints(core: WriterCore): Promise<readonly Rese
     found.set(key, { txid, vout, name, why: found.get(key)?.why ?? why, valueSats });
   };
   for (const { name, seal } of await knownSeals(core, made)) add(name, seal, "seal");
-  for (const { name, transactions } of await core.journal.entries()) {
-    for (const { kind, txid, raw } of transactions) {
+  for (const entry of await core.journal.entries()) {
+    const { name, transactions } = entry;
+    for (const { txid, raw } of signedFor(entry)) {
       const tx = parseTransaction(raw);
       made.set(txid, tx);
       for (const { outpoint } of tx.inputs) {
         spent.add(outpointKey(outpoint));
         add(name, outpoint, "pending");
       }
-      if (kind !== "release") add(name, { txid, vout: 1 }, kind === "preorder" ? "preorder" : "seal");
+    }
+    for (const transaction of transactions) {
+      const { kind } = transaction;
+      if (kind === "release") continue;
+      const why = kind === "preorder" ? "preorder" : "seal";
+      // W3: any version may be the one that is mined.
+      for (const { txid } of versionsOf(transaction)) add(name, { txid, vout: 1 }, why);
     }
   }
   return [...found.values()]

@@ -17,6 +17,7 @@ import { ChainDesk } from "./chain-desk.js";
 import { Journal, type JournalEntry } from "./journal.js";
 import { type OperationParts, PendingOperation } from "./operation.js";
 import type { WriteOptions } from "./plan.js";
+import { signedFor } from "./versions.js";
 
 /** What a writer is made of once its defaults are filled in. */
 export interface WriterParts {
@@ -118,9 +119,9 @@ export class WriterCore {
    */
   async reserved(spends: string | null = null): Promise<ReadonlySet<string>> {
     const reserved = new Set<string>();
-    for (const { transactions, ready, spends: other } of await this.journal.entries()) {
-      if (!ready && spends === other) continue;
-      for (const { raw } of transactions) {
+    for (const entry of await this.journal.entries()) {
+      if (!entry.ready && spends === entry.spends) continue;
+      for (const { raw } of signedFor(entry)) {
         for (const { outpoint } of parseTransaction(raw).inputs) reserved.add(outpointKey(outpoint));
       }
     }
@@ -128,7 +129,10 @@ export class WriterCore {
   }
 
   /** Has the wallet sign what was planned and checks what it returns (W9). @throws WALLET_REFUSED, WALLET_ANSWER_INVALID */
-  async sign(planned: readonly PlannedTransaction[], options: WriteOptions): Promise<readonly SignedTransaction[]> {
+  async sign(
+    planned: readonly Omit<PlannedTransaction, "kind">[],
+    options: WriteOptions,
+  ): Promise<readonly SignedTransaction[]> {
     options.onEvent?.({
       stage: "sign",
       message: `Asking the wallet to sign ${planned.length === 1 ? "a transaction" : `${planned.length} transactions`}`,
