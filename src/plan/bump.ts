@@ -103,7 +103,9 @@ export function planReplacement(options: ReplacementOptions): BumpTransaction {
   const terms = { coins, fixed: inputs, outputs, changeScript, reserved, feeRateSatsPerVbyte, fee };
   const alone = selectChange(terms);
   const draft: Draft =
-    alone !== null ? { outputs, coins: [], ...alone } : (fromReserve(options, fee) ?? { outputs, ...selectCoins(terms) });
+    alone !== null
+      ? { outputs, coins: [], ...alone }
+      : (fromReserve(options, fee) ?? { outputs, ...selectCoins(terms) });
   const what = `${kind.toUpperCase()} of "${name}" on ${network.id}`;
   const below = parents.length === 0 ? "" : `, and so that of ${parents.length} below it`;
   const description = `Raise the fee of the ${what} from ${replaced.feeSats} to ${draft.feeSats} sat${below}`;

@@ -2,6 +2,7 @@ import { sha256 } from "../../crypto/hash.js";
 import { outpointKey } from "../../plan/coin-selection.js";
 import { planUpdate } from "../../plan/update.js";
 import { encodeProfile, type Profile } from "../../profile/profile.js";
+import type { JournalRemoval } from "./journal.js";
 import type { OperationHandle, PendingOperation } from "./operation.js";
 import type { WriteOptions, WritePlan } from "./plan.js";
 import type { NameBase } from "./position.js";
@@ -15,6 +16,8 @@ export interface ProfileChange {
   /** Data and index nodes to store before the profile (W1), in that order. */
   readonly objects: readonly Uint8Array[];
   readonly affectedIds: readonly string[];
+  /** Copies to remove once the change is at depth (W8). Default: none. */
+  readonly removes?: readonly JournalRemoval[] | undefined;
   /** Signs and stores records. */
   readonly storeRecords?: StoreRecords | undefined;
 }
@@ -37,6 +40,7 @@ export async function planChange<Handle extends OperationHandle>(
     profileHash,
     objects: [...change.objects, profileBytes],
     affectedIds: change.affectedIds,
+    removes: change.removes,
     storeRecords: change.storeRecords,
     needsCoins: false,
     plan: (funds) => planUpdate({ ...funds, kind: "update", seal, profileHash }),

@@ -1,82 +1,36 @@
-import { decodeBase64, encodeBase64 } from "../../bytes/base64.js";
-import { utf8 } from "../../bytes/bytes.js";
-import { decodeHex, encodeHex, isHex } from "../../bytes/hex.js";
-import { encodeJson, isJsonObject, type Json, type JsonObject, parseJson } from "../../bytes/json.js";
 import { HawserError } from "../../errors.js";
-import type { Floor } from "../../mutable/floor.js";
-import type { OperationKind } from "../../name/operation.js";
 import type { Cache } from "../../ports.js";
+import {
+  decodeEntry,
+  decodePart,
+  encodeEntry,
+  encodePart,
+  type JournalChanges,
+  type JournalEntry,
+  type JournalFloor,
+  type JournalTransaction,
+} from "./journal-entry.js";
+import { partOf, splitEntry } from "./journal-parts.js";
 
-/** What a journalled write does to a name. */
-export type JournalKind = Exclude<OperationKind, "preorder">;
-
-const JOURNAL_KINDS: readonly JournalKind[] = ["register", "update", "transfer", "release", "recover"];
-const TRANSACTION_KINDS: readonly OperationKind[] = ["preorder", ...JOURNAL_KINDS];
-
-/** A signed transaction, and its txid in display order. */
-export interface TransactionVersion {
-  readonly txid: string;
-  readonly raw: Uint8Array;
-}
-
-/** A signed transaction of a pending write, in its newest version. */
-export interface JournalTransaction extends TransactionVersion {
-  readonly kind: OperationKind;
-  /** What it replaced, the oldest first: any of them may be mined in its place (W3). Default: none. */
-  readonly earlier?: readonly TransactionVersion[] | undefined;
-  /** A payment that raises its fee, in every version, the oldest first. Default: none. */
-  readonly children?: readonly TransactionVersion[] | undefined;
-}
-
-/** The floor that the first record of a new route sets. */
-export interface JournalFloor extends Floor {
-  readonly id: string;
-}
-
-/**
- * A write that has effects which must be finished (W3): everything that is needed to do each of them again. It is kept
- * before the first effect and dropped when the last transaction is at depth.
- */
-export interface JournalEntry {
-  /** 32 hex digits. */
-  readonly id: string;
-  readonly kind: JournalKind;
-  readonly name: string;
-  /** txid of the PREORDER. */
-  readonly tenure: string;
-  /**
-   * `txid:vout` of the seal that the operation is based on (W4). For a RECOVER the txid of what unsealed the name: one
-   * seals it again. Null for a registration.
-   */
-  readonly spends: string | null;
-  /** The salt of a registration: without it nobody can register what the PREORDER committed to. */
-  readonly salt: Uint8Array | null;
-  /** SHA-256 of the profile that the last transaction anchors. */
-  readonly profileHash: Uint8Array;
-  /** In the order in which they are sent. */
-  readonly transactions: readonly JournalTransaction[];
-  /** Objects to store before the first transaction is sent (W1). */
-  readonly objects: readonly Uint8Array[];
-  /** Floors to raise once the operation is at depth: before, the record is not yet the one that readers see. */
-  readonly floors: readonly JournalFloor[];
-  /** Whether all records that it needs are stored; before, nothing of it is sent. */
-  readonly ready: boolean;
-  /** Keys of the index that the write changes. */
-  readonly affectedIds: readonly string[];
-  /** Providers that must hold the bytes (W7). */
-  readonly required: number;
-  readonly createdAtMs: number;
-}
-
-const VERSION = 1;
+export type {
+  JournalChanges,
+  JournalEntry,
+  JournalFloor,
+  JournalKind,
+  JournalRemoval,
+  JournalTransaction,
+  TransactionVersion,
+} from "./journal-entry.js";
 
 /** The pending writes of one network, kept in the cache. */
 export class Journal {
   readonly #cache: Cache;
+  readonly #network: string;
   readonly #prefix: string;
 
   constructor(cache: Cache, network: string) {
     this.#cache = cache;
+    this.#network = network;
     this.#prefix = `journal/${network}/`;
   }
 
@@ -90,23 +44,28 @@ export class Journal {
   async put(entry: JournalEntry): Promise<void> {
     const { name } = entry;
     const key = this.#key(entry);
-    const there = await this.#cache.update<JournalEntry | null>(key, (current) => {
+    const { head, parts } = splitEntry(entry);
+    const { there, replaced } = await this.#cache.update<Put>(key, (current) => {
       const found = current === null ? null : decodeEntry(current, key);
-      return found?.ready === true ? { result: found } : { value: encodeEntry(entry), result: null };
+      if (found?.ready === true) return { result: { there: found, replaced: null } };
+      return { value: encodeEntry(head), result: { there: null, replaced: found } };
     });
-    if (there === null) return;
-    const message = `Operation ${there.id} of ${name} is pending; call again to go on with it.`;
-    throw new HawserError("CONFLICT_PENDING", message, { name, operation: there.id });
+    if (there !== null) {
+      const message = `Operation ${there.id} of ${name} is pending; call again to go on with it.`;
+      throw new HawserError("CONFLICT_PENDING", message, { name, operation: there.id });
+    }
+    if (replaced !== null) await this.#dropParts(replaced);
+    await this.#putParts(entry, parts);
   }
 
   /** Replaces an entry; false where it is gone, because another run gave it up. @throws CACHE_UNAVAILABLE, CACHE_CORRUPT */
-  amend(entry: JournalEntry): Promise<boolean> {
-    const key = this.#key(entry);
-    return this.#cache.update(key, (current) =>
-      current !== null && decodeEntry(current, key).id === entry.id
-        ? { value: encodeEntry(entry), result: true }
-        : { result: false },
-    );
+  async amend(entry: JournalEntry): Promise<boolean> {
+    const { head, parts } = splitEntry(entry);
+    // Before the entry says that they are there.
+    await this.#putParts(entry, parts);
+    const isThere = await this.#change(entry, () => head);
+    if (!isThere) await this.#dropParts(entry);
+    return isThere;
   }
 
   /** The entry as the journal has it now, or null where it is gone. @throws CACHE_CORRUPT */
@@ -117,32 +76,38 @@ export class Journal {
     return found?.id === entry.id ? found : null;
   }
 
-  /**
-   * Changes the transactions of an entry, and nothing else of it; null where it is gone or `revise` gives null. What other
-   * runs changed meanwhile stays.
-   */
-  revise(
+  /** Changes the transactions of an entry, and nothing else of it; null where it is gone or `revise` gives null. */
+  async revise(
     entry: JournalEntry,
     revise: (transactions: readonly JournalTransaction[]) => readonly JournalTransaction[] | null,
   ): Promise<JournalEntry | null> {
-    const key = this.#key(entry);
-    return this.#cache.update<JournalEntry | null>(key, (current) => {
-      const found = current === null ? null : decodeEntry(current, key);
-      const transactions = found?.id === entry.id ? revise(found.transactions) : null;
-      if (found === null || transactions === null) return { result: null };
-      const revised = { ...found, transactions };
-      return { value: encodeEntry(revised), result: revised };
+    let revised: JournalEntry | null = null;
+    await this.#change(entry, (found) => {
+      const transactions = revise(found.transactions);
+      revised = transactions === null ? null : { ...found, transactions };
+      return revised ?? found;
     });
+    return revised;
+  }
+
+  /** Sets the floor that a key's record has once the operation is at depth; false where the operation is gone. */
+  async setFloor(entry: JournalEntry, floor: JournalFloor): Promise<boolean> {
+    const set = <T extends JournalChanges>(changes: T): T => ({
+      ...changes,
+      floors: [...changes.floors.filter(({ id }) => id !== floor.id), floor],
+    });
+    const key = this.#partKey(entry, partOf(entry.parts, `m:${floor.id}`));
+    if (key === null) return this.#change(entry, set);
+    return this.#cache.update(key, (current) =>
+      current === null ? { result: false } : { value: encodePart(set(decodePart(current, key))), result: true },
+    );
   }
 
   /** Drops an entry whose effects are all done, or can never be; another one in its place stays. */
   async drop(entry: JournalEntry): Promise<void> {
-    const key = this.#key(entry);
-    await this.#cache.update(key, (current) =>
-      current !== null && decodeEntry(current, key).id === entry.id
-        ? { value: null, result: undefined }
-        : { result: undefined },
-    );
+    // Its parts first: without the entry nobody would find them.
+    await this.#dropParts(entry);
+    await this.#change(entry, () => null);
   }
 
   /** The pending writes of a name, or of all names, oldest first. @throws CACHE_CORRUPT */
@@ -154,115 +119,72 @@ export class Journal {
       .sort((a, b) => a.createdAtMs - b.createdAtMs);
   }
 
+  /** What an operation changes as the journal knows it now: of the entry and of each of its parts. */
+  async *changes(entry: JournalEntry): AsyncIterable<JournalChanges> {
+    const found = await this.current(entry);
+    if (found === null) return;
+    yield found;
+    for (const at of found.parts.keys()) {
+      const part = await this.#part(entry, at);
+      if (part !== null) yield part;
+    }
+  }
+
+  /** Whether an operation changes a key of the index. */
+  async affects(entry: JournalEntry, key: string): Promise<boolean> {
+    const at = partOf(entry.parts, key);
+    const changes = at === null ? entry : await this.#part(entry, at);
+    return changes?.affectedIds.includes(key) === true;
+  }
+
+  /** Runs a change on the entry if it is still there, and says whether it was. */
+  #change(entry: JournalEntry, change: (found: JournalEntry) => JournalEntry | null): Promise<boolean> {
+    const key = this.#key(entry);
+    return this.#cache.update(key, (current) => {
+      const found = current === null ? null : decodeEntry(current, key);
+      if (found?.id !== entry.id) return { result: false };
+      const changed = change(found);
+      return { value: changed === null ? null : encodeEntry(changed), result: true };
+    });
+  }
+
+  async #putParts(entry: JournalEntry, parts: readonly JournalChanges[]): Promise<void> {
+    for (const [at, part] of parts.entries()) {
+      const value = encodePart(part);
+      await this.#cache.update(this.#partKey(entry, at), () => ({ value, result: undefined }));
+    }
+  }
+
+  async #dropParts(entry: JournalEntry): Promise<void> {
+    for (const key of await this.#cache.keys(this.#partPrefix(entry))) {
+      await this.#cache.update(key, () => ({ value: null, result: undefined }));
+    }
+  }
+
+  async #part(entry: JournalEntry, at: number): Promise<JournalChanges | null> {
+    const key = this.#partKey(entry, at);
+    const bytes = await this.#cache.get(key);
+    return bytes === null ? null : decodePart(bytes, key);
+  }
+
+  #partKey(entry: JournalEntry, at: number): string;
+  #partKey(entry: JournalEntry, at: number | null): string | null;
+  #partKey(entry: JournalEntry, at: number | null): string | null {
+    return at === null ? null : `${this.#partPrefix(entry)}${at}`;
+  }
+
+  #partPrefix({ name, id }: JournalEntry): string {
+    return `journal-part/${this.#network}/${name}/${id}/`;
+  }
+
   #key({ kind, name, spends, id }: JournalEntry): string {
     return `${this.#prefix}${name}/${kind === "register" ? kind : (spends ?? id)}`;
   }
 }
 
-function encodeEntry(entry: JournalEntry): Uint8Array {
-  return utf8(
-    encodeJson({
-      v: VERSION,
-      id: entry.id,
-      kind: entry.kind,
-      name: entry.name,
-      tenure: entry.tenure,
-      spends: entry.spends,
-      salt: entry.salt === null ? null : encodeHex(entry.salt),
-      profileHash: encodeHex(entry.profileHash),
-      transactions: entry.transactions.map(transactionToJson),
-      objects: entry.objects.map(encodeBase64),
-      floors: entry.floors.map(({ id, epoch, ver, sha256, sig }) => ({ id, epoch, ver, sha256, sig: sig ?? null })),
-      ready: entry.ready,
-      affectedIds: entry.affectedIds,
-      required: entry.required,
-      createdAtMs: entry.createdAtMs,
-    }),
-  );
-}
-
-function transactionToJson({ kind, txid, raw, earlier, children }: JournalTransaction): JsonObject {
-  return {
-    kind,
-    txid,
-    raw: encodeHex(raw),
-    ...(earlier === undefined ? {} : { earlier: earlier.map(versionToJson) }),
-    ...(children === undefined ? {} : { children: children.map(versionToJson) }),
-  };
-}
-
-function versionToJson({ txid, raw }: TransactionVersion): JsonObject {
-  return { txid, raw: encodeHex(raw) };
-}
-
-function decodeEntry(bytes: Uint8Array, key: string): JournalEntry {
-  const fail = (reason: string) =>
-    new HawserError("CACHE_CORRUPT", `The pending write ${key} does not decode: ${reason}.`, { key, reason });
-  const json = parseJson(bytes, { fail });
-  if (!isJsonObject(json) || json["v"] !== VERSION) throw fail("unknown version");
-  const text = (value: Json | undefined): string => {
-    if (typeof value !== "string") throw fail("expected a string");
-    return value;
-  };
-  const count = (value: Json | undefined): number => {
-    if (typeof value !== "number" || value < 0) throw fail("expected a number");
-    return value;
-  };
-  const flag = (value: Json | undefined): boolean => {
-    if (typeof value !== "boolean") throw fail("expected true or false");
-    return value;
-  };
-  const hex = (value: Json | undefined): Uint8Array => {
-    if (!isHex(value)) throw fail("expected hex");
-    return decodeHex(value);
-  };
-  const base64 = (value: Json | undefined): Uint8Array => {
-    const decoded = decodeBase64(text(value));
-    if (decoded === null) throw fail("expected base64");
-    return decoded;
-  };
-  const list = (value: Json | undefined): readonly Json[] => {
-    if (!Array.isArray(value)) throw fail("expected a list");
-    return value as readonly Json[];
-  };
-  const oneOf = <T extends string>(value: Json | undefined, ...words: readonly T[]): T => {
-    const word = words.find((candidate) => candidate === value);
-    if (word === undefined) throw fail(`expected one of ${words.join(", ")}`);
-    return word;
-  };
-  const members = (value: Json) => {
-    if (!isJsonObject(value)) throw fail("expected an object");
-    return value;
-  };
-  return {
-    id: text(json["id"]),
-    kind: oneOf(json["kind"], ...JOURNAL_KINDS),
-    name: text(json["name"]),
-    tenure: text(json["tenure"]),
-    spends: json["spends"] === null ? null : text(json["spends"]),
-    salt: json["salt"] === null ? null : hex(json["salt"]),
-    profileHash: hex(json["profileHash"]),
-    transactions: list(json["transactions"]).map((item) => {
-      const { kind, txid, raw, earlier, children } = members(item);
-      const versions = (value: Json) =>
-        list(value).map((one) => ({ txid: text(members(one)["txid"]), raw: hex(members(one)["raw"]) }));
-      return {
-        kind: oneOf(kind, ...TRANSACTION_KINDS),
-        txid: text(txid),
-        raw: hex(raw),
-        ...(earlier === undefined ? {} : { earlier: versions(earlier) }),
-        ...(children === undefined ? {} : { children: versions(children) }),
-      };
-    }),
-    objects: list(json["objects"]).map(base64),
-    floors: list(json["floors"]).map((item) => {
-      const { id, epoch, ver, sha256, sig } = members(item);
-      const optional = (value: Json | undefined) => (value === null ? null : text(value));
-      return { id: text(id), epoch: count(epoch), ver: count(ver), sha256: optional(sha256), sig: optional(sig) };
-    }),
-    ready: flag(json["ready"]),
-    affectedIds: list(json["affectedIds"]).map(text),
-    required: count(json["required"]),
-    createdAtMs: count(json["createdAtMs"]),
-  };
+interface Put {
+  /** A ready entry that is in the way. */
+  readonly there: JournalEntry | null;
+  /** One that was never made ready and gave way. */
+  readonly replaced: JournalEntry | null;
 }

@@ -9,6 +9,7 @@ import type { ProviderOutcome } from "../../route/provider-writes.js";
 import type { Place } from "./chain-desk.js";
 import { Fate, type FateParts, tolerant } from "./fate.js";
 import type { JournalEntry, JournalTransaction } from "./journal.js";
+import type { Removals } from "./removals.js";
 import { isAmong, versionsOf } from "./versions.js";
 
 /** How far a write has come. `done`: it needed no transaction, or its last one is at depth. */
@@ -42,6 +43,7 @@ export interface OperationHandle {
 
 /** What carrying out an operation needs. */
 export interface OperationParts extends FateParts {
+  readonly removals: Removals;
   readonly storage: readonly StorageProvider[];
   readonly clock: Clock;
   readonly pollIntervalMs: number;
@@ -142,13 +144,17 @@ export class PendingOperation implements OperationHandle {
     await this.settle();
   }
 
-  /** What follows once the last transaction is at depth: the floors rise (M7) and the journal lets go. */
+  /** What follows once the last transaction is at depth: floors rise (M7), copies may go (W8), and the journal lets go. */
   async settle(): Promise<void> {
-    const { core, journal } = this.#parts;
-    const { name, tenure, floors } = this.entry;
-    for (const { id, ...floor } of floors) {
-      const key = floorKey({ network: core.parts.network, name, tenure, id });
-      await raiseFloor(core.parts.cache, key, floor);
+    const { core, journal, removals } = this.#parts;
+    const { name, tenure } = this.entry;
+    // As the journal has it now: another run may have put a newer record since this one read it.
+    for await (const { floors, removes } of journal.changes(this.entry)) {
+      for (const { id, ...floor } of floors) {
+        const key = floorKey({ network: core.parts.network, name, tenure, id });
+        await raiseFloor(core.parts.cache, key, floor);
+      }
+      await removals.add(this.entry, removes);
     }
     await journal.drop(this.entry);
     this.#state = "done";

@@ -26,6 +26,7 @@ import { assertEpochReachable, effectiveKey, requireEffectiveKey } from "../../r
 import { planChange } from "./change.js";
 import { newEpochs } from "./epochs.js";
 import { finishedOperation, handleOf } from "./handle.js";
+import type { JournalEntry } from "./journal.js";
 import type { OperationHandle } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
@@ -95,10 +96,7 @@ function planPutRecord(
   data: Uint8Array,
   options: PutMutableOptions,
 ): WritePlan<PutMutableHandle> {
-  const { state, tipState, asOf } = base.resolution;
-  const touching = base.entries.filter(({ affectedIds }) => affectedIds.includes(mutableKey(route.id))).at(-1);
-  // M7: under a route that readers do not see yet the floor rises with the change that makes it.
-  const isDeep = touching === undefined && sameHash(state.profileHash, tipState.profileHash);
+  const { tipState, asOf } = base.resolution;
   assertEpochReachable(route, base.stack.length > 0 ? asOf.tipHeight + 1 : (tipState.profileHeight ?? -1));
   return {
     cost: noCost,
@@ -107,16 +105,32 @@ function planPutRecord(
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
-      const put = await storeRecord(core, base, route, data, { ...options, signal }, { deferFloor: !isDeep });
-      if (touching !== undefined) {
-        const floors = [...touching.floors.filter(({ id }) => id !== route.id), { id: route.id, ...put.floor }];
-        const { cache, network } = core.parts.core.parts;
-        const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
-        if (!(await core.journal.amend({ ...touching, floors }))) await raiseFloor(cache, key, put.floor);
-      }
+      const put = await storeUnderRoute(core, base, route, data, { ...options, signal });
       return { ...finishedOperation(core.newId(), put.providers), record: put.record, route };
     },
   };
+}
+
+/** Signs and stores a record under a route that the index has, at depth or not yet (W5: without transaction). */
+export async function storeUnderRoute(
+  core: WriterCore,
+  base: NameBase,
+  route: Route,
+  data: Uint8Array,
+  options: PutMutableOptions,
+): Promise<PutRecord> {
+  const { state, tipState } = base.resolution;
+  let touching: JournalEntry | null = null;
+  for (const entry of base.entries) if (await core.journal.affects(entry, mutableKey(route.id))) touching = entry;
+  // M7: under a route that readers do not see yet the floor rises with the change that makes it.
+  const isDeep = touching === null && sameHash(state.profileHash, tipState.profileHash);
+  const put = await storeRecord(core, base, route, data, options, { deferFloor: !isDeep });
+  if (touching !== null && !(await core.journal.setFloor(touching, { id: route.id, ...put.floor }))) {
+    const { cache, network } = core.parts.core.parts;
+    const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
+    await raiseFloor(cache, key, put.floor);
+  }
+  return put;
 }
 
 async function planNewRoute(

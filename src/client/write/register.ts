@@ -96,9 +96,11 @@ export async function planRegister(
           { kind: "register", txid: register.txid, raw: register.raw },
         ],
         objects: [profileBytes],
-        floors: [],
-        ready: true,
         affectedIds: [],
+        floors: [],
+        removes: [],
+        parts: [],
+        ready: true,
         required,
         createdAtMs: core.parts.clock.nowMs(),
       };

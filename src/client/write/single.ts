@@ -4,7 +4,7 @@ import type { FundingCoin } from "../../plan/coin-selection.js";
 import { estimateVbytes } from "../../plan/fee.js";
 import type { SingleOptions, SinglePlan } from "../../plan/single.js";
 import { handleOf } from "./handle.js";
-import type { JournalEntry, JournalFloor, JournalKind } from "./journal.js";
+import type { JournalEntry, JournalFloor, JournalKind, JournalRemoval } from "./journal.js";
 import type { OperationHandle, PendingOperation } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { assertUncontested, type NamePosition } from "./position.js";
@@ -24,6 +24,8 @@ export interface SingleOperation {
   /** Data, index nodes and last the profile: stored before the transaction is sent (W1), in that order. */
   readonly objects: readonly Uint8Array[];
   readonly affectedIds: readonly string[];
+  /** Copies to remove once it is at depth (W8). Default: none. */
+  readonly removes?: readonly JournalRemoval[] | undefined;
   /** Runs after the wallet signed and before anything is sent. */
   readonly storeRecords?: StoreRecords | undefined;
   /** Whether coins are needed in any case; else they are looked up only where the seal does not suffice. */
@@ -55,7 +57,7 @@ export async function planSingle<Handle extends OperationHandle>(
       const [signed] = await core.sign(plan.transactions, options);
       if (signed === undefined) throw new HawserError("BUG_UNREACHABLE", "Nothing was signed.", { what: "sign" });
       throwIfAborted(signal, `The ${operation.kind} of ${name}`);
-      const { kind, spends, profileHash, objects, affectedIds, storeRecords } = operation;
+      const { kind, spends, profileHash, objects, affectedIds, removes = [], storeRecords } = operation;
       const entry: JournalEntry = {
         id: core.newId(),
         kind,
@@ -66,9 +68,11 @@ export async function planSingle<Handle extends OperationHandle>(
         profileHash,
         transactions: [{ kind, txid: signed.txid, raw: signed.raw }],
         objects,
-        floors: [],
-        ready: storeRecords === undefined,
         affectedIds,
+        floors: [],
+        removes,
+        parts: [],
+        ready: storeRecords === undefined,
         required,
         createdAtMs: core.parts.clock.nowMs(),
       };

@@ -17,6 +17,7 @@ import { ChainDesk } from "./chain-desk.js";
 import { Journal, type JournalEntry } from "./journal.js";
 import { type OperationParts, PendingOperation } from "./operation.js";
 import type { WriteOptions } from "./plan.js";
+import { Removals } from "./removals.js";
 import { signedFor } from "./versions.js";
 
 /** What a writer is made of once its defaults are filled in. */
@@ -36,11 +37,14 @@ export class WriterCore {
   readonly parts: WriterParts;
   readonly desk: ChainDesk;
   readonly journal: Journal;
+  readonly removals: Removals;
 
   constructor(parts: WriterParts) {
     this.parts = parts;
     this.desk = new ChainDesk(parts.core);
-    this.journal = new Journal(parts.core.parts.cache, parts.core.parts.network.id);
+    const { cache, network } = parts.core.parts;
+    this.journal = new Journal(cache, network.id);
+    this.removals = new Removals(cache, network.id);
   }
 
   /**
@@ -49,7 +53,8 @@ export class WriterCore {
    */
   operation(entry: JournalEntry, { resumed }: { readonly resumed: boolean }): PendingOperation {
     const { core, storage, clock, pollIntervalMs } = this.parts;
-    const parts: OperationParts = { core, desk: this.desk, journal: this.journal, storage, clock, pollIntervalMs };
+    const { desk, journal, removals } = this;
+    const parts: OperationParts = { core, desk, journal, removals, storage, clock, pollIntervalMs };
     return new PendingOperation(parts, resumed ? { ...entry, required: this.parts.required } : entry, { resumed });
   }
 

@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../../src/bytes/bytes.js";
 import { encodeJson, type Json, type JsonObject, parseJson } from "../../../../src/bytes/json.js";
 import { memoryCache } from "../../../../src/cache/memory.js";
-import { Journal, type JournalEntry } from "../../../../src/client/write/journal.js";
+import {
+  Journal,
+  type JournalChanges,
+  type JournalEntry,
+  type JournalFloor,
+} from "../../../../src/client/write/journal.js";
 import type { Cache } from "../../../../src/ports.js";
 import { WriteWorld } from "./world.js";
 
@@ -24,6 +29,8 @@ const entry: JournalEntry = {
     { id: "settings", epoch: 3, ver: 9, sha256: "ee".repeat(32), sig: "ff".repeat(64) },
     { id: "other", epoch: 3, ver: 1, sha256: null, sig: null },
   ],
+  removes: [{ key: "m:settings", path: "records/regtest/alice/settings@2.json" }],
+  parts: [],
   ready: true,
   affectedIds: ["m:settings"],
   required: 2,
@@ -112,9 +119,105 @@ describe("the journal", () => {
   });
 });
 
+describe("changes that are too many for one entry", () => {
+  const count = 2_500;
+  const ids = Array.from({ length: count }, (_, at) => `id${at}`);
+  const floorOf = (id: string): JournalFloor => ({ id, epoch: 1, ver: 1, sha256: "ee".repeat(32), sig: null });
+  const large: JournalEntry = {
+    ...entry,
+    affectedIds: ids.map((id) => `m:${id}`),
+    floors: ids.map(floorOf),
+    removes: [{ key: "m:id7", path: "records/regtest/alice/id7@1.json" }],
+  };
+
+  async function changesOf(journal: Journal): Promise<JournalChanges> {
+    const all: { [list in keyof JournalChanges]: unknown[] } = { affectedIds: [], floors: [], removes: [] };
+    for await (const { affectedIds, floors, removes } of journal.changes(large)) {
+      all.affectedIds.push(...affectedIds);
+      all.floors.push(...floors);
+      all.removes.push(...removes);
+    }
+    return all as unknown as JournalChanges;
+  }
+
+  it("lie beside it in parts of bounded size, none lost", async () => {
+    const cache = memoryCache();
+    const journal = journalOf(cache);
+    await journal.put({ ...large, ready: false });
+    expect(await journal.amend(large)).toBe(true);
+    const [head] = await journal.entries();
+    expect(head).toMatchObject({ affectedIds: [], floors: [], removes: [], ready: true });
+    expect(head?.parts).toHaveLength(3);
+    const changes = await changesOf(journal);
+    expect(new Set(changes.affectedIds)).toEqual(new Set(large.affectedIds));
+    expect(new Set(changes.floors.map(({ id }) => id))).toEqual(new Set(ids));
+    expect(changes.removes).toEqual(large.removes);
+    for (const key of await cache.keys("journal")) expect((await cache.get(key))?.length).toBeLessThan(300_000);
+  });
+
+  it("are found by key, and one floor can be set", async () => {
+    const journal = journalOf(memoryCache());
+    await journal.put(large);
+    const [head = entry] = await journal.entries();
+    for (const key of ["m:id0", "m:id999", "m:id2499", "m:id1730"]) expect(await journal.affects(head, key)).toBe(true);
+    for (const key of ["m:id", "m:id2500", "i:id0", "z"]) expect(await journal.affects(head, key)).toBe(false);
+    const newer = { ...floorOf("id1730"), ver: 9 };
+    expect(await journal.setFloor(head, newer)).toBe(true);
+    const changes = await changesOf(journal);
+    expect(changes.floors).toHaveLength(count);
+    expect(changes.floors.filter(({ ver }) => ver > 1)).toEqual([newer]);
+    await journal.drop(large);
+    expect(await journal.setFloor(head, newer)).toBe(false);
+  });
+
+  it("go with their entry, and with one that gives way", async () => {
+    const cache = memoryCache();
+    const journal = journalOf(cache);
+    await journal.put({ ...large, ready: false });
+    await journal.put({ ...entry, id: "22".repeat(16) });
+    expect(await cache.keys("journal-part/")).toEqual([]);
+    await journal.drop({ ...entry, id: "22".repeat(16) });
+    await journal.put(large);
+    await journal.drop(large);
+    expect(await cache.keys("")).toEqual([]);
+  });
+
+  it("leave nothing where another run gave the entry up", async () => {
+    const cache = memoryCache();
+    expect(await journalOf(cache).amend(large)).toBe(false);
+    expect(await cache.keys("")).toEqual([]);
+  });
+});
+
+it("reads an entry of version 1, which had no removals", async () => {
+  const cache = memoryCache();
+  const journal = journalOf(cache);
+  await journal.put(entry);
+  const [key = ""] = await cache.keys("journal/");
+  const { removes, parts, ...first } = decode((await cache.get(key)) ?? new Uint8Array());
+  expect([removes, parts]).toEqual([entry.removes, []]);
+  await cache.update(key, () => ({ value: utf8(encodeJson({ ...first, v: 1 })), result: undefined }));
+  expect(await journal.entries()).toEqual([{ ...entry, removes: [] }]);
+});
+
+it("sets the floor of an entry that holds its changes itself", async () => {
+  const journal = journalOf(memoryCache());
+  await journal.put(entry);
+  const newer = { id: "settings", epoch: 3, ver: 10, sha256: "aa".repeat(32), sig: null };
+  expect(await journal.setFloor(entry, newer)).toBe(true);
+  const [kept] = await journal.entries();
+  expect(kept?.floors).toEqual([entry.floors[1], newer]);
+  expect(await journal.affects(entry, "m:settings")).toBe(true);
+  expect(await journal.affects(entry, "m:other")).toBe(false);
+});
+
 describe("an entry that does not decode is CACHE_CORRUPT and stays as it is", () => {
   const wrong: readonly (readonly [string, (json: JsonObject) => Json])[] = [
-    ["of a later version", (json) => ({ ...json, v: 2 })],
+    ["of a later version", (json) => ({ ...json, v: 3 })],
+    ["of no version", (json) => ({ ...json, v: 0 })],
+    ["with removals that are no list", (json) => ({ ...json, removes: null })],
+    ["with a removal that has no path", (json) => ({ ...json, removes: [{ key: "m:a" }] })],
+    ["with parts that are no texts", (json) => ({ ...json, parts: [1] })],
     ["that is a list", () => []],
     ["that is nothing", () => null],
     ["with an id that is no text", (json) => ({ ...json, id: 5 })],

@@ -4,6 +4,7 @@ import { networks } from "../../../../src/chain/network.js";
 import type { ChainDesk } from "../../../../src/client/write/chain-desk.js";
 import { Journal, type JournalEntry } from "../../../../src/client/write/journal.js";
 import { PendingOperation } from "../../../../src/client/write/operation.js";
+import { Removals } from "../../../../src/client/write/removals.js";
 import { HawserError } from "../../../../src/errors.js";
 import { POLL_MS, PollClock } from "./world.js";
 
@@ -21,6 +22,8 @@ const entry: JournalEntry = {
   ],
   objects: [],
   floors: [],
+  removes: [],
+  parts: [],
   ready: true,
   affectedIds: [],
   required: 1,
@@ -54,6 +57,7 @@ it.each(["mainnet", "testnet4", "signet"] as const)(
         core: core as unknown as ConstructorParameters<typeof PendingOperation>[0]["core"],
         desk: desk as unknown as ChainDesk,
         journal: new Journal(memoryCache(), id),
+        removals: new Removals(memoryCache(), id),
         storage: [],
         clock,
         pollIntervalMs: POLL_MS,
