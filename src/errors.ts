@@ -48,6 +48,11 @@ export interface ErrorDetails {
   INPUT_FEE_TOO_HIGH: { readonly what: string; readonly got: string; readonly max: string };
   /** Floors of another device are damaged, of another network or not floors; none was taken over. */
   INPUT_FLOORS_INVALID: { readonly reason: string };
+  /**
+   * No operation under way has this id or txid in this cache (`unknown`), or nothing of it can be helped: it is mined
+   * (`mined`), or not all of its records are stored, so that nothing was sent (`unsent`).
+   */
+  INPUT_OPERATION_NOT_PENDING: { readonly operation: string; readonly state: "unknown" | "mined" | "unsent" };
   /** A file that the caller named cannot be read or written. */
   INPUT_FILE_UNUSABLE: { readonly path: string; readonly reason: string };
   /** The name does not follow protocol N1. */
@@ -230,6 +235,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   INPUT_TOO_LARGE: spec("input", "changed"),
   INPUT_FEE_TOO_HIGH: spec("input", "changed"),
   INPUT_FLOORS_INVALID: spec("input", "changed"),
+  INPUT_OPERATION_NOT_PENDING: spec("input", "changed"),
   INPUT_FILE_UNUSABLE: spec("input", "changed"),
   NAME_INVALID: spec("input", "changed"),
   NAME_NOT_REGISTERED: spec("input", "changed"),

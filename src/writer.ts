@@ -54,6 +54,7 @@ function assertSameNetwork(wallet: Wallet | undefined, expected: NetworkId): voi
   throw new HawserError("INPUT_CONFIG_INVALID", `The wallet cannot be used: ${reason}.`, { setting: "wallet", reason });
 }
 
+export type { BumpHandle } from "./client/write/bump.js";
 export type { OperationHandle, OperationState, WaitOptions } from "./client/write/operation.js";
 export type { ReleaseOptions, TransferOptions } from "./client/write/ownership.js";
 export type { WriteOptions, WritePlan } from "./client/write/plan.js";

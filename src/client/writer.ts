@@ -1,6 +1,7 @@
 import type { JsonObject } from "../bytes/json.js";
 import type { Signer } from "../ports.js";
 import type { Profile } from "../profile/profile.js";
+import { type BumpHandle, planBump } from "./write/bump.js";
 import { planChange } from "./write/change.js";
 import { handleOf } from "./write/handle.js";
 import type { OperationHandle } from "./write/operation.js";
@@ -55,6 +56,7 @@ export interface WriterPlans {
     options?: PutMutableOptions,
   ): Promise<WritePlan<PutMutableHandle>>;
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<WritePlan<PutImmutableHandle>>;
+  bump(operation: string, options?: WriteOptions): Promise<WritePlan<BumpHandle>>;
 }
 
 /**
@@ -125,6 +127,18 @@ export interface Writer {
    */
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<PutImmutableHandle>;
   /**
+   * Raises the fee of an operation that is not mined, so that it and all that it builds on are worth
+   * `feeRateSatsPerVbyte` to a miner; at least as much more as nodes want. The transaction is replaced by one that does
+   * the same, and stays journalled: whichever of them is mined, the operation is done. Where others of this writer build
+   * on it, the last of those is replaced and pays for all. A PREORDER is never replaced (W9): a payment that spends its
+   * change pays for both.
+   *
+   * @param operation - its id, any txid that it has had, or a name: the last operation of it
+   * @throws INPUT_OPERATION_NOT_PENDING, CONFLICT_NAME_MOVED, CONFLICT_NAME_TAKEN, WALLET_NOT_OWNER
+   * @throws CONFLICT_PENDING - something unmined that is no operation of this writer spends from it
+   */
+  bump(operation: string, options?: WriteOptions): Promise<BumpHandle>;
+  /**
    * The outputs that a wallet must leave alone: seals, PREORDER outputs, and what pending operations spend. From the
    * cache alone, so only of names that this writer has read or written.
    *
@@ -146,6 +160,7 @@ export function createWriterFrom(parts: WriterParts): Writer {
     rotateKey: (name, signer, options = {}) => planRotateKey(core, name, signer, options),
     putMutable: (name, id, data, options = {}) => planPutMutable(core, name, id, data, options),
     putImmutable: (name, data, options = {}) => planPutImmutable(core, name, data, options),
+    bump: (operation, options = {}) => planBump(core, operation, options),
   };
   return {
     plan,
@@ -155,6 +170,7 @@ export function createWriterFrom(parts: WriterParts): Writer {
     releaseName: async (name, options = {}) => carryOut(await plan.releaseName(name, options), options),
     recoverName: async (name, options = {}) => carryOut(await plan.recoverName(name, options), options),
     rotateKey: async (name, signer, options = {}) => carryOut(await plan.rotateKey(name, signer, options), options),
+    bump: async (operation, options = {}) => carryOut(await plan.bump(operation, options), options),
     reservedOutpoints: () => reservedOutpoints(core),
     updateProfile: async (name, update, options = {}) =>
       carryOut(await plan.updateProfile(name, update, options), options),

@@ -47,8 +47,8 @@ export interface ReplacementOptions extends BumpOptions {
 
 /** Which payment is to bring a PREORDER into a block. */
 export interface ChildOptions extends BumpOptions {
-  /** The PREORDER's change. */
-  readonly change: FundingCoin;
+  /** The PREORDER's change first; then what an earlier such payment spends, which the new one replaces. */
+  readonly spent: readonly FundingCoin[];
 }
 
 /** A transaction that raises a fee, to be signed. */
@@ -119,12 +119,12 @@ export function planReplacement(options: ReplacementOptions): BumpTransaction {
  * @throws CHAIN_TRANSACTION_INVALID when a coin is not what its transaction says
  */
 export function planChild(options: ChildOptions): BumpTransaction {
-  const { network, name, change: spent, coins = [], reserved, feeRateSatsPerVbyte, feeGuards } = options;
+  const { network, name, spent, coins = [], reserved, feeRateSatsPerVbyte, feeGuards } = options;
   assertFeeRateAllowed(feeRateSatsPerVbyte, feeGuards);
   const fee = bumpFee(options);
-  const { script } = spent.account;
-  const inputs = [spent];
-  const further = [...usableCoins({ coins, fixed: [spent], reserved, feeRateSatsPerVbyte })];
+  const script = spent[0]?.account.script ?? new Uint8Array();
+  const inputs = [...spent];
+  const further = [...usableCoins({ coins, fixed: spent, reserved, feeRateSatsPerVbyte })];
   for (;;) {
     const vbytes = estimateVbytes({ inputs: inputs.map(({ account }) => account.kind), outputs: [script] });
     const feeSats = fee(vbytes);

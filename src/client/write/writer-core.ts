@@ -14,6 +14,7 @@ import type { Profile } from "../../profile/profile.js";
 import { assertRequired } from "../../route/provider-writes.js";
 import type { ReaderCore, Session } from "../reader-core.js";
 import { ChainDesk } from "./chain-desk.js";
+import { Fate } from "./fate.js";
 import { Journal, type JournalEntry } from "./journal.js";
 import { type OperationParts, PendingOperation } from "./operation.js";
 import type { WriteOptions } from "./plan.js";
@@ -56,6 +57,10 @@ export class WriterCore {
     const { desk, journal, removals } = this;
     const parts: OperationParts = { core, desk, journal, removals, storage, clock, pollIntervalMs };
     return new PendingOperation(parts, resumed ? { ...entry, required: this.parts.required } : entry, { resumed });
+  }
+
+  fate(entry: JournalEntry): Fate {
+    return new Fate({ core: this.parts.core, desk: this.desk, journal: this.journal }, entry);
   }
 
   newId(): string {
