@@ -15,7 +15,7 @@ export function hintOf(error: unknown, { network, addresses }: HintContext): str
     return `Fund ${addresses.join(" or ")} and wait for a confirmation.`;
   }
   if (isHawserError(error, "NETWORK_ABORTED") || isHawserError(error, "CHAIN_TIMEOUT")) {
-    return "What was sent stays sent. Run the same command again to go on with it.";
+    return "What was sent stays sent. Run the same command again to go on with it; \"hawser bump\" raises its fee.";
   }
   if (isHawserError(error, "WALLET_NOT_OWNER")) {
     const owner = addressOfScript(error.details.ownerScript, network);

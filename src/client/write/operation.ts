@@ -10,7 +10,7 @@ import type { Place } from "./chain-desk.js";
 import { Fate, type FateParts, tolerant } from "./fate.js";
 import type { JournalEntry, JournalTransaction } from "./journal.js";
 import type { Removals } from "./removals.js";
-import { isAmong, versionsOf } from "./versions.js";
+import { isAmong, versionsOf, withMinedVersion } from "./versions.js";
 
 /** How far a write has come. `done`: it needed no transaction, or its last one is at depth. */
 export type OperationState = "signed" | "stored" | "broadcast" | "done";
@@ -130,11 +130,14 @@ export class PendingOperation implements OperationHandle {
     this.#state = "broadcast";
   }
 
-  /** What other runs of this program made of the operation meanwhile: its fee may have been raised (W3). */
-  async #refresh(): Promise<void> {
+  /**
+   * What other runs of this program made of the operation meanwhile: its fee may have been raised (W3). One that the
+   * journal has dropped may be done in a version that this run never saw.
+   */
+  async #refresh(resolution: Resolution | null = null): Promise<void> {
     const found = await this.#parts.journal.current(this.#entry);
-    if (found === null) return;
-    this.#entry = { ...found, required: this.#entry.required };
+    if (found !== null) this.#entry = { ...found, required: this.#entry.required };
+    else if (resolution !== null) this.#entry = withMinedVersion(this.#entry, resolution.stored.transactions);
     this.#fate = new Fate(this.#parts, this.#entry);
   }
 
@@ -242,10 +245,10 @@ export class PendingOperation implements OperationHandle {
 
   async #waitForDepth(watch: Watch): Promise<void> {
     for (;;) {
-      await this.#refresh();
+      const resolution = await this.#fate.resolve(watch.signal);
+      await this.#refresh(resolution);
       const last = this.entry.transactions.at(-1);
       if (last === undefined) return;
-      const resolution = await this.#fate.resolve(watch.signal);
       if (resolution !== null) {
         if (isAmong(this.entry, resolution.state.operations)) return;
         await this.#fate.assertNotMoved(resolution);

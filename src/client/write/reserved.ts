@@ -36,22 +36,22 @@ export async function reservedOutpoints(core: WriterCore): Promise<readonly Rese
     found.set(key, { txid, vout, name, why: found.get(key)?.why ?? why, valueSats });
   };
   for (const { name, seal } of await knownSeals(core, made)) add(name, seal, "seal");
-  for (const entry of await core.journal.entries()) {
-    const { name, transactions } = entry;
-    for (const { txid, raw } of signedFor(entry)) {
-      const tx = parseTransaction(raw);
-      made.set(txid, tx);
-      for (const { outpoint } of tx.inputs) {
-        spent.add(outpointKey(outpoint));
-        add(name, outpoint, "pending");
-      }
-    }
+  for (const { name, transactions } of await core.journal.entries()) {
     for (const transaction of transactions) {
+      for (const { txid, raw } of signedFor({ transactions: [transaction] })) {
+        const tx = parseTransaction(raw);
+        made.set(txid, tx);
+        for (const { outpoint } of tx.inputs) {
+          spent.add(outpointKey(outpoint));
+          add(name, outpoint, "pending");
+        }
+      }
       const { kind } = transaction;
       if (kind === "release") continue;
-      const why = kind === "preorder" ? "preorder" : "seal";
       // W3: any version may be the one that is mined.
-      for (const { txid } of versionsOf(transaction)) add(name, { txid, vout: 1 }, why);
+      for (const { txid } of versionsOf(transaction)) {
+        add(name, { txid, vout: 1 }, kind === "preorder" ? "preorder" : "seal");
+      }
     }
   }
   return [...found.values()]

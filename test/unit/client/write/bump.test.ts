@@ -209,8 +209,9 @@ describe("W9: bump of a PREORDER", () => {
   });
 
   it("is WALLET_FUNDS_INSUFFICIENT without change", async () => {
-    const author = await world.author(5_400n);
-    const handle = await author.writer.registerName("alice", { ...at(1), reserveUpdates: 20 });
+    const { cost } = await (await world.author()).writer.plan.registerName("alice", at(1));
+    const author = await world.author(cost.feeSats + cost.bondSats + cost.reserveSats + cost.beaconSats);
+    const handle = await author.writer.registerName("alice", at(1));
     expect((await sent(handle.tenure)).outputs).toHaveLength(2);
     await expect(author.writer.bump("alice", at(8))).rejects.toMatchObject({
       code: "WALLET_FUNDS_INSUFFICIENT",
