@@ -196,8 +196,11 @@ export interface ErrorDetails {
   CONFLICT_RECORD_MOVED: { readonly id: string; readonly ver: number; readonly got: number };
   /** The name is held by somebody else, or was registered first by another. */
   CONFLICT_NAME_TAKEN: { readonly name: string; readonly tenure: string };
-  /** A pending write of this name must be finished or given up first. */
-  CONFLICT_PENDING: { readonly name: string; readonly operation: string };
+  /**
+   * A pending write of this name must be finished or given up first. With `unseals` it is an unmined payment that spends
+   * the seal and is no operation: once it is mined, the name has to be recovered (C7).
+   */
+  CONFLICT_PENDING: { readonly name: string; readonly operation: string; readonly unseals?: true | undefined };
 
   /** The wallet refused to sign. */
   WALLET_REFUSED: { readonly reason: string };

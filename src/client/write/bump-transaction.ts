@@ -99,7 +99,8 @@ async function childPlan(desk: Desk): Promise<Plan> {
   }
   await assertUnspent(desk, preorder, vout);
   const last = target.transaction.children?.at(-1);
-  if (last === undefined) return (coins) => planChild({ ...common, spent: [createCoin(preorder, vout, account)], coins });
+  if (last === undefined)
+    return (coins) => planChild({ ...common, spent: [createCoin(preorder, vout, account)], coins });
   const child = parseTransaction(last.raw);
   const spent = await inputsOf(desk, child);
   const replaced = await paidBy(core, child, options);

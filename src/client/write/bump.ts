@@ -29,11 +29,7 @@ export interface BumpHandle extends OperationHandle {
  *
  * @param given - the operation's id, any txid that it has had, or a name: the last operation of it
  */
-export async function planBump(
-  core: WriterCore,
-  given: string,
-  options: WriteOptions,
-): Promise<WritePlan<BumpHandle>> {
+export async function planBump(core: WriterCore, given: string, options: WriteOptions): Promise<WritePlan<BumpHandle>> {
   const journalled = await core.journal.entries();
   const entry = findEntry(journalled, given);
   if (entry === null) throw notPending(given, "unknown");
@@ -139,7 +135,11 @@ function withBump(
 }
 
 /** Puts back what was there, where the journal still has the new one as the newest: no source has it. */
-async function withdraw(core: WriterCore, { entry, transaction }: BumpTarget, signed: SignedTransaction): Promise<void> {
+async function withdraw(
+  core: WriterCore,
+  { entry, transaction }: BumpTarget,
+  signed: SignedTransaction,
+): Promise<void> {
   const isNewest = ({ txid, children }: JournalTransaction): boolean =>
     txid === signed.txid || children?.at(-1)?.txid === signed.txid;
   await core.journal.revise(entry, (now) => now.map((one) => (isNewest(one) ? transaction : one)));

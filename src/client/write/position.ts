@@ -1,6 +1,6 @@
 import { HawserError, isHawserError } from "../../errors.js";
 import { type Name, parseName } from "../../name/name.js";
-import type { Resolution } from "../../name/resolution.js";
+import type { PendingOperation, Resolution } from "../../name/resolution.js";
 import { unsupported } from "../../name/resolve.js";
 import type { LoadNode } from "../../profile/index-tree.js";
 import { type Profile, parseProfile } from "../../profile/profile.js";
@@ -158,18 +158,42 @@ function loaderOf(core: WriterCore, profile: Profile, options: WriteOptions): Lo
  *
  * @throws CONFLICT_PENDING
  */
-export function assertUncontested({ name, resolution, stack, lost }: NamePosition): void {
-  const own = new Set([...stack, ...lost].flatMap(signedFor).map(({ txid }) => txid));
-  const agreed = resolution.asOf.sources.filter(({ verdict }) => verdict === "agreed").map(({ label }) => label);
-  const rival = resolution.pending.find(
-    ({ height, txid, reportedBy }) =>
-      height === null && !own.has(txid) && agreed.every((label) => reportedBy.includes(label)),
-  );
+export function assertUncontested(position: NamePosition): void {
+  assertNotBeingUnsealed(position);
+  const { name, stack } = position;
+  const rival = rivalOf(position);
   if (rival !== undefined) throw pending(name, rival.txid, `has the unconfirmed operation ${rival.txid}`);
   const last = stack.at(-1);
   if (last !== undefined && stack.length >= MAX_STACK) {
     throw pending(name, last.id, `has ${stack.length} unconfirmed changes`);
   }
+}
+
+/**
+ * C7: a payment that spends the seal by accident will leave the name unsealed once it is mined. Until then nothing can be
+ * built on the seal, and there is nothing to recover.
+ *
+ * @throws CONFLICT_PENDING
+ */
+export function assertNotBeingUnsealed(position: NamePosition): void {
+  const rival = rivalOf(position);
+  if (rival?.kind !== null) return;
+  const { name } = position;
+  const { txid } = rival;
+  const message =
+    `The seal of ${name} is being spent by ${txid}, which is not mined yet and no operation; once it is mined, the name ` +
+    "has to be recovered.";
+  throw new HawserError("CONFLICT_PENDING", message, { name, operation: txid, unseals: true });
+}
+
+/** What every source that stands for the answer says to be unmined and to spend the seal, and that is not this writer's. */
+function rivalOf({ resolution, stack, lost }: NamePosition): PendingOperation | undefined {
+  const own = new Set([...stack, ...lost].flatMap(signedFor).map(({ txid }) => txid));
+  const agreed = resolution.asOf.sources.filter(({ verdict }) => verdict === "agreed").map(({ label }) => label);
+  return resolution.pending.find(
+    ({ height, txid, reportedBy }) =>
+      height === null && !own.has(txid) && agreed.every((label) => reportedBy.includes(label)),
+  );
 }
 
 function pending(name: Name, operation: string, what: string): HawserError<"CONFLICT_PENDING"> {

@@ -28,10 +28,7 @@ export function isVersion(transaction: JournalTransaction, txid: string): boolea
  * An entry with the version of its last transaction that is among these, where the entry does not know it: another run
  * made it, and dropped the entry once it was at depth. It spends the same vin 0, and payload and owner are the same.
  */
-export function withMinedVersion(
-  entry: JournalEntry,
-  mined: readonly { readonly raw: Uint8Array }[],
-): JournalEntry {
+export function withMinedVersion(entry: JournalEntry, mined: readonly { readonly raw: Uint8Array }[]): JournalEntry {
   const last = entry.transactions.at(-1);
   if (last === undefined) return entry;
   const own = parseTransaction(last.raw);

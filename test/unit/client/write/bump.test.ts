@@ -170,7 +170,10 @@ describe("bump of the last unmined operation replaces it", () => {
     await waiting;
     const [preorder, register] = await author.transactions();
     expect(register).toMatchObject({ txid, kind: "register" });
-    expect(essence(register?.tx as Transaction, 3)).toMatchObject({ vin0: { txid: preorder?.txid, vout: 1 }, sequence: 1 });
+    expect(essence(register?.tx as Transaction, 3)).toMatchObject({
+      vin0: { txid: preorder?.txid, vout: 1 },
+      sequence: 1,
+    });
     expect(await world.fee(register?.tx as Transaction)).toBe(6n * BigInt(virtualSize(register?.tx as Transaction)));
     expect(await world.reader().getName("alice")).toMatchObject({ name: { tenure: handle.tenure } });
     expect(await author.journal()).toEqual([]);
