@@ -17,6 +17,8 @@ export const limits = {
   indexMaxDepth: 16,
   /** requests - index nodes that are loaded or stored at the same time. */
   indexMaxParallel: 8,
+  /** objects - of a batch that are hashed, stored or removed at the same time. */
+  batchMaxParallel: 16,
   /** bytes - M3: data of a mutable record. */
   recordDataMaxBytes: 1024 * 1024,
   /** bytes - M3: a record's JSON. */

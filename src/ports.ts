@@ -233,4 +233,7 @@ export interface ProgressEvent {
   readonly stage: string;
   /** One short sentence for a person. */
   readonly message: string;
+  /** How many of `total` are done, where that is known. */
+  readonly done?: number | undefined;
+  readonly total?: number | undefined;
 }

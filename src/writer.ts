@@ -18,6 +18,12 @@ export interface WriterOptions {
   readonly signer?: Signer | undefined;
   /** Providers that must hold the bytes (W7). Default 1. */
   readonly required?: number | undefined;
+  /**
+   * Whether the application still needs an object (its SHA-256, hex), asked before copies of deleted immutable data are
+   * removed. Objects are addressed by content alone, so names that share a provider share them: an application that
+   * writes names with several caches has to know of them. Default: what this cache knows is all there is.
+   */
+  readonly isReferenced?: ((hash: string) => boolean | Promise<boolean>) | undefined;
   /** ms between two looks at the chain while waiting. Default: 500 on regtest, else 15,000. */
   readonly pollIntervalMs?: number | undefined;
   readonly random?: Random | undefined;
@@ -43,6 +49,7 @@ export function createWriter(options: WriterOptions): Writer {
     random: options.random ?? systemRandom,
     required,
     pollIntervalMs,
+    isReferenced: options.isReferenced ?? null,
   });
 }
 
@@ -54,7 +61,13 @@ function assertSameNetwork(wallet: Wallet | undefined, expected: NetworkId): voi
   throw new HawserError("INPUT_CONFIG_INVALID", `The wallet cannot be used: ${reason}.`, { setting: "wallet", reason });
 }
 
+export type { BatchHandle, BatchResult } from "./client/write/batch.js";
+export type { Batch } from "./client/write/batch-builder.js";
 export type { BumpHandle } from "./client/write/bump.js";
+export type { RemovalOutcome } from "./client/write/clear.js";
+export type { DeleteHandle, DeleteOptions } from "./client/write/delete.js";
+export type { BatchData, ContentLabels, DeleteEditOptions } from "./client/write/edit.js";
+export type { NewRouteOptions } from "./client/write/new-route.js";
 export type { OperationHandle, OperationState, WaitOptions } from "./client/write/operation.js";
 export type { ReleaseOptions, TransferOptions } from "./client/write/ownership.js";
 export type { WriteOptions, WritePlan } from "./client/write/plan.js";
@@ -67,6 +80,7 @@ export type {
 export type { RecoverOptions } from "./client/write/recover.js";
 export type { RegisterHandle, RegisterOptions } from "./client/write/register.js";
 export type { ReservedOutpoint } from "./client/write/reserved.js";
+export type { PendingWrite, ResumedWrite, ResumeOptions } from "./client/write/resume.js";
 export type { RotateKeyOptions } from "./client/write/rotate.js";
 export type { ProfileUpdate, Writer, WriterPlans } from "./client/writer.js";
 export type { PlanCost } from "./plan/registration.js";

@@ -33,7 +33,8 @@ export function hintOf(error: unknown, { network, addresses }: HintContext): str
     if (error.details.unseals === true) {
       return `Once that is mined, "hawser name recover ${error.details.name}" seals it again.`;
     }
-    return `"hawser name show ${error.details.name}" lists what is pending.`;
+    const { name } = error.details;
+    return `"hawser pending ${name}" lists what this cache has begun, "hawser name show ${name}" what sources see.`;
   }
   if (isHawserError(error, "ROUTE_KEY_MISMATCH")) {
     return (

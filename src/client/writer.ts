@@ -1,8 +1,11 @@
 import type { JsonObject } from "../bytes/json.js";
 import type { Signer } from "../ports.js";
 import type { Profile } from "../profile/profile.js";
+import { planBatch } from "./write/batch.js";
+import { type Batch, createBatch } from "./write/batch-builder.js";
 import { type BumpHandle, planBump } from "./write/bump.js";
 import { planChange } from "./write/change.js";
+import { type DeleteHandle, type DeleteOptions, planDeleteImmutable, planDeleteMutable } from "./write/delete.js";
 import { handleOf } from "./write/handle.js";
 import type { OperationHandle } from "./write/operation.js";
 import {
@@ -25,6 +28,13 @@ import {
 import { planRecoverName, type RecoverOptions } from "./write/recover.js";
 import { planRegister, type RegisterHandle, type RegisterOptions } from "./write/register.js";
 import { type ReservedOutpoint, reservedOutpoints } from "./write/reserved.js";
+import {
+  type PendingWrite,
+  pendingWrites,
+  type ResumedWrite,
+  type ResumeOptions,
+  resumeWrites,
+} from "./write/resume.js";
 import { planRotateKey, type RotateKeyOptions } from "./write/rotate.js";
 import { WriterCore, type WriterParts } from "./write/writer-core.js";
 
@@ -56,6 +66,8 @@ export interface WriterPlans {
     options?: PutMutableOptions,
   ): Promise<WritePlan<PutMutableHandle>>;
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<WritePlan<PutImmutableHandle>>;
+  deleteMutable(name: string, id: string, options?: DeleteOptions): Promise<WritePlan<DeleteHandle>>;
+  deleteImmutable(name: string, key: string, options?: DeleteOptions): Promise<WritePlan<DeleteHandle>>;
   bump(operation: string, options?: WriteOptions): Promise<WritePlan<BumpHandle>>;
 }
 
@@ -139,6 +151,37 @@ export interface Writer {
    */
   bump(operation: string, options?: WriteOptions): Promise<BumpHandle>;
   /**
+   * Takes an id out of the index, in one transaction, and removes its record from storage once that is at depth (W8).
+   * Should the id be made again, no earlier record can be shown under it (M6). An id that is not there is left alone.
+   *
+   * @throws INPUT_ID_INVALID, and as {@link Writer.updateProfile}
+   */
+  deleteMutable(name: string, id: string, options?: DeleteOptions): Promise<DeleteHandle>;
+  /**
+   * Takes immutable data out of the index, in one transaction, and removes its copies from storage once that is at depth
+   * (W8), unless something else needs the same bytes. A key that is not there is left alone.
+   *
+   * @param key - as `putImmutable` returned it
+   * @throws INPUT_INVALID, and as {@link Writer.updateProfile}
+   */
+  deleteImmutable(name: string, key: string, options?: DeleteOptions): Promise<DeleteHandle>;
+  /** Collects any number of changes of one name, to be made by one transaction (W6). @throws NAME_INVALID */
+  batch(name: string): Batch;
+  /**
+   * Every write that an earlier run began and did not finish, oldest first; from the cache alone. Those that this program
+   * is carrying out right now are listed too.
+   *
+   * @throws NAME_INVALID, CACHE_UNAVAILABLE, CACHE_CORRUPT
+   */
+  pending(name?: string): Promise<readonly PendingWrite[]>;
+  /**
+   * Goes on with every pending write (W3): the same signed bytes, never a second transaction. What became of each is in
+   * the answer; one that fails does not keep the others from being tried.
+   *
+   * @throws NAME_INVALID, NETWORK_ABORTED, CACHE_UNAVAILABLE, CACHE_CORRUPT
+   */
+  resume(options?: ResumeOptions): Promise<readonly ResumedWrite[]>;
+  /**
    * The outputs that a wallet must leave alone: seals, PREORDER outputs, and what pending operations spend. From the
    * cache alone, so only of names that this writer has read or written.
    *
@@ -150,33 +193,51 @@ export interface Writer {
 /** Builds a writer from parts that are complete; `hawser/writer` exports the one that fills in defaults. */
 export function createWriterFrom(parts: WriterParts): Writer {
   const core = new WriterCore(parts);
+  // Finishing what is pending is an effect, which a plan has none of.
+  const only = <Options extends WriteOptions>(options?: Options): Options =>
+    ({ finishPending: false, ...options }) as Options;
   const plan: WriterPlans = {
-    registerName: (name, options = {}) => planRegister(core, name, options),
-    renewName: (name, options = {}) => planRenew(core, name, options),
-    transferName: (name, to, options = {}) => planTransfer(core, name, to, options),
-    releaseName: (name, options = {}) => planReleaseName(core, name, options),
-    recoverName: (name, options = {}) => planRecoverName(core, name, options),
-    updateProfile: (name, update, options = {}) => planUpdateProfile(core, name, update, options),
-    rotateKey: (name, signer, options = {}) => planRotateKey(core, name, signer, options),
-    putMutable: (name, id, data, options = {}) => planPutMutable(core, name, id, data, options),
-    putImmutable: (name, data, options = {}) => planPutImmutable(core, name, data, options),
-    bump: (operation, options = {}) => planBump(core, operation, options),
+    registerName: (name, options) => planRegister(core, name, only(options)),
+    renewName: (name, options) => planRenew(core, name, only(options)),
+    transferName: (name, to, options) => planTransfer(core, name, to, only(options)),
+    releaseName: (name, options) => planReleaseName(core, name, only(options)),
+    recoverName: (name, options) => planRecoverName(core, name, only(options)),
+    updateProfile: (name, update, options) => planUpdateProfile(core, name, update, only(options)),
+    rotateKey: (name, signer, options) => planRotateKey(core, name, signer, only(options)),
+    putMutable: (name, id, data, options) => planPutMutable(core, name, id, data, only(options)),
+    putImmutable: (name, data, options) => planPutImmutable(core, name, data, only(options)),
+    deleteMutable: (name, id, options) => planDeleteMutable(core, name, id, only(options)),
+    deleteImmutable: (name, key, options) => planDeleteImmutable(core, name, key, only(options)),
+    bump: (operation, options) => planBump(core, operation, only(options)),
   };
   return {
     plan,
-    registerName: async (name, options = {}) => carryOut(await plan.registerName(name, options), options),
-    renewName: async (name, options = {}) => carryOut(await plan.renewName(name, options), options),
-    transferName: async (name, to, options = {}) => carryOut(await plan.transferName(name, to, options), options),
-    releaseName: async (name, options = {}) => carryOut(await plan.releaseName(name, options), options),
-    recoverName: async (name, options = {}) => carryOut(await plan.recoverName(name, options), options),
-    rotateKey: async (name, signer, options = {}) => carryOut(await plan.rotateKey(name, signer, options), options),
-    bump: async (operation, options = {}) => carryOut(await plan.bump(operation, options), options),
-    reservedOutpoints: () => reservedOutpoints(core),
+    registerName: async (name, options = {}) => carryOut(await planRegister(core, name, options), options),
+    renewName: async (name, options = {}) => carryOut(await planRenew(core, name, options), options),
+    transferName: async (name, to, options = {}) => carryOut(await planTransfer(core, name, to, options), options),
+    releaseName: async (name, options = {}) => carryOut(await planReleaseName(core, name, options), options),
+    recoverName: async (name, options = {}) => carryOut(await planRecoverName(core, name, options), options),
+    bump: async (operation, options = {}) => carryOut(await planBump(core, operation, options), options),
+    rotateKey: async (name, signer, options = {}) =>
+      carryOut(await planRotateKey(core, name, signer, options), options),
     updateProfile: async (name, update, options = {}) =>
-      carryOut(await plan.updateProfile(name, update, options), options),
+      carryOut(await planUpdateProfile(core, name, update, options), options),
     putMutable: async (name, id, data, options = {}) =>
-      carryOut(await plan.putMutable(name, id, data, options), options),
-    putImmutable: async (name, data, options = {}) => carryOut(await plan.putImmutable(name, data, options), options),
+      carryOut(await planPutMutable(core, name, id, data, options), options),
+    putImmutable: async (name, data, options = {}) =>
+      carryOut(await planPutImmutable(core, name, data, options), options),
+    deleteMutable: async (name, id, options = {}) =>
+      carryOut(await planDeleteMutable(core, name, id, options), options),
+    deleteImmutable: async (name, key, options = {}) =>
+      carryOut(await planDeleteImmutable(core, name, key, options), options),
+    batch: (name) =>
+      createBatch(name, {
+        plan: (edits, options) => planBatch(core, name, edits, only(options)),
+        commit: async (edits, options = {}) => carryOut(await planBatch(core, name, edits, options), options),
+      }),
+    pending: (name) => pendingWrites(core, name),
+    resume: (options = {}) => resumeWrites(core, options),
+    reservedOutpoints: () => reservedOutpoints(core),
   };
 }
 

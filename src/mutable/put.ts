@@ -9,6 +9,7 @@ import { recordPath } from "../route/layout.js";
 import { assertHeld, assertRequired, type ProviderOutcome } from "../route/provider-writes.js";
 import { contradictsFloor, type Floor, floorKey, raisedFloor } from "./floor.js";
 import { raiseFloor } from "./floor-cache.js";
+import { dropPending, keepPending, readPending } from "./pending-record.js";
 import { encodeRecord, type MutableRecord, parseRecord, recordDataLimit, recordDigest } from "./record.js";
 import { amendSigned, reserveVersion, type SignedVersion, signedKey } from "./reserve.js";
 import { type KnownVersions, selectVersion } from "./select-version.js";
@@ -33,6 +34,11 @@ export interface PutRecordInput extends SurveyInput {
    * under it would make the present route's records stale if the transaction never confirms. Default false.
    */
   readonly deferFloor?: boolean | undefined;
+  /**
+   * Keeps the signed record in the cache until the required providers hold it, so that another run can finish what this
+   * one began (W3). Not for the records of a change that is journalled as a whole. Default true.
+   */
+  readonly keepPending?: boolean | undefined;
 }
 
 /** A record that the required providers hold. */
@@ -67,19 +73,26 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
   const key = signedKey(context);
   const reserved = await reserveVersion(cache, key, { seen: known.signed, ver, sha256: dataHash });
   if (!reserved.taken) throw movedError(context.id, ver, reserved.entry.ver);
-  const candidate = await signCandidate(input, key, reserved.entry);
+  const candidate = await signCandidate(input, reserved.entry);
+  const { body } = candidate;
+  if (input.keepPending === false) await amendSigned(cache, key, { ...reserved.entry, sig: candidate.record.sig });
+  else await keepPending(cache, context, { ...context, ver, body, createdAtMs: clock.nowMs() });
 
   const { network, name, id, epoch } = context;
   const path = recordPath({ network: network.id, name, id, epoch });
   const { providers, movedTo } = await storeRecord({ survey: input, replicas: survey.replicas, path, candidate });
   // W5: never a silent second version, not even where enough other providers took it.
-  if (movedTo !== null) throw movedError(id, ver, movedTo);
+  if (movedTo !== null) {
+    await dropPending(cache, context, ver);
+    throw movedError(id, ver, movedTo);
+  }
   assertHeld(providers, required);
 
   const reached: Floor = { epoch, ver, sha256: dataHash, sig: candidate.record.sig };
   const previous = input.deferFloor === true ? null : await raiseFloor(cache, floorKey(context), reached);
   if (contradictsFloor(previous, reached, dataHash)) throw movedError(id, ver, ver);
   await amendSigned(cache, key, { ver, sha256: dataHash, sig: candidate.record.sig, done: true });
+  if (input.keepPending !== false) await dropPending(cache, context, ver);
   return { record: candidate.record, body: candidate.body, floor: raisedFloor(previous, reached), providers };
 }
 
@@ -114,15 +127,21 @@ function assertEpochCurrent({ id, epoch }: PutRecordInput["context"], floor: Flo
 }
 
 /** The record under a version that is taken: with the kept signature if it is good, so that a retry is the same. */
-async function signCandidate(input: PutRecordInput, key: string, taken: SignedVersion): Promise<Candidate> {
-  const kept = taken.sig === null ? null : candidateOf(input, taken, taken.sig);
+async function signCandidate(input: PutRecordInput, taken: SignedVersion): Promise<Candidate> {
+  const keptSig = taken.sig ?? (await pendingSignature(input, taken));
+  const kept = keptSig === null ? null : candidateOf(input, taken, keptSig);
   if (kept !== null) return kept;
   const digest = recordDigest(input.context, taken.ver, input.data);
   const sig = encodeHex(await askSigner(input.signer, digest));
   const candidate = candidateOf(input, taken, sig);
   if (candidate === null) throw wrongSignature("it does not verify under the signer's own key");
-  await amendSigned(input.cache, key, { ...taken, sig });
   return candidate;
+}
+
+/** The signature of an earlier try, which is kept with the record that it is on. */
+async function pendingSignature(input: PutRecordInput, { ver }: SignedVersion): Promise<string | null> {
+  const pending = await readPending(input.cache, input.context);
+  return pending?.ver === ver ? parseRecord(pending.body, input).sig : null;
 }
 
 function candidateOf(input: PutRecordInput, { ver, sha256 }: SignedVersion, sig: string): Candidate | null {

@@ -7,6 +7,8 @@ import { floorKey } from "./floor.js";
 import { readFloor } from "./floor-cache.js";
 import type { RecordContext } from "./record.js";
 
+const MANY_IDS = 16;
+
 /** The newest version of one id and epoch that a writer of this cache has taken, before it signed. */
 export interface SignedVersion {
   readonly ver: number;
@@ -20,7 +22,7 @@ export interface SignedVersion {
 
 /** Where the version is kept that was taken last. */
 export function signedKey(context: RecordContext): string {
-  return `${signedPrefix(context)}${context.epoch}`;
+  return `${signedPrefix(context)}${context.id}@${context.epoch}`;
 }
 
 /** The version that was taken last, or null. @throws CACHE_UNAVAILABLE, CACHE_CORRUPT */
@@ -77,19 +79,30 @@ export async function amendSigned(cache: Cache, key: string, amended: SignedVers
   });
 }
 
-/** M6: every epoch that the id has in this cache, read or written, smallest first. */
-export async function cachedEpochs(cache: Cache, place: Omit<RecordContext, "epoch">): Promise<readonly number[]> {
+/** M6: every epoch that each of these ids has in this cache, read or written, in no order. */
+export async function cachedEpochs(
+  cache: Cache,
+  place: Omit<RecordContext, "epoch" | "id">,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const found = new Map<string, number[]>(ids.map((id) => [id, []]));
+  // One look at all keys of the name is cheaper than one for each of many ids.
   const prefix = signedPrefix(place);
-  const keys = await cache.keys(prefix);
-  const floor = await readFloor(cache, floorKey(place));
-  const epochs = new Set(keys.map((key) => Number(key.slice(prefix.length))));
-  if (floor !== null) epochs.add(floor.epoch);
-  return [...epochs].sort((a, b) => a - b);
+  const prefixes = ids.length > MANY_IDS ? [prefix] : ids.map((id) => `${prefix}${id}@`);
+  for (const key of (await Promise.all(prefixes.map((each) => cache.keys(each)))).flat()) {
+    const at = key.lastIndexOf("@");
+    found.get(key.slice(prefix.length, at))?.push(Number(key.slice(at + 1)));
+  }
+  for (const [id, epochs] of found) {
+    const floor = await readFloor(cache, floorKey({ ...place, id }));
+    if (floor !== null) epochs.push(floor.epoch);
+  }
+  return found;
 }
 
 /** The epoch is a part of the key: a new life that was never anchored must not block the old one. */
-function signedPrefix({ network, name, tenure, id }: Omit<RecordContext, "epoch">): string {
-  return `signed/${network.id}/${name}/${tenure}/${id}@`;
+function signedPrefix({ network, name, tenure }: Omit<RecordContext, "epoch" | "id">): string {
+  return `signed/${network.id}/${name}/${tenure}/`;
 }
 
 function encodeSigned({ ver, sha256, sig, done }: SignedVersion): Uint8Array {

@@ -5,5 +5,6 @@
 export { buildIndex } from "./index-build.js";
 export { type ChangedIndex, changeIndex, type IndexChange } from "./index-change.js";
 export { type ListOptions, listEntries } from "./index-list.js";
+export { getEntries } from "./index-lookup.js";
 export { emptyIndex } from "./index-node.js";
 export { getEntry, type LoadNode } from "./index-walk.js";

@@ -1,13 +1,13 @@
 import { HawserError, isHawserError } from "../../errors.js";
 import { cachedEpochs } from "../../mutable/reserve.js";
 import { mutableKey } from "../../profile/entry.js";
-import { getEntry } from "../../profile/index-tree.js";
-import { parseProfile } from "../../profile/profile.js";
+import { getEntries } from "../../profile/index-tree.js";
+import { type Profile, parseProfile } from "../../profile/profile.js";
 import { nextEpoch } from "../../route/route.js";
-import { loadProfile, nodeLoader } from "../documents.js";
+import { loadProfile } from "../documents.js";
 import type { Session } from "../reader-core.js";
 import type { WriteOptions } from "./plan.js";
-import type { NamePosition } from "./position.js";
+import { loaderOf, type NamePosition } from "./position.js";
 import type { WriterCore } from "./writer-core.js";
 
 /**
@@ -26,10 +26,11 @@ export async function newEpochs(
   const { name, tenure, resolution } = position;
   const { tipHeight } = resolution.asOf;
   const recent = await recentEpochs(core, position, ids, options);
+  const cached = await cachedEpochs(cache, { network, name, tenure }, ids);
   const epochs = new Map<string, number>();
   let waitFor = -1;
   for (const id of ids) {
-    const knownEpochs = [...(recent.get(id) ?? []), ...(await cachedEpochs(cache, { network, name, tenure, id }))];
+    const knownEpochs = [...(recent.get(id) ?? []), ...(cached.get(id) ?? [])];
     const next = nextEpoch({ tipHeight, minConfirmations: network.minConfirmations, knownEpochs });
     epochs.set(id, next.epoch);
     waitFor = Math.max(waitFor, next.waitForTip ?? -1);
@@ -72,20 +73,36 @@ async function recentEpochs(
         : parseProfile(bytes, name);
     const profile = await tolerant(() => core.session(`Earlier lives in ${name}`, options, load));
     if (profile === "refused") continue;
-    for (const id of ids) {
-      const epoch =
-        profile === "unknown"
-          ? "unknown"
-          : await tolerant(() =>
-              core.session(`Earlier lives of ${id}`, options, async (session) => {
-                const loader = nodeLoader(core.parts.core, session, profile);
-                const { entry } = await getEntry(profile.index, mutableKey(id), loader);
-                return entry?.kind === "mutable" ? entry.route.epoch : null;
-              }),
-            );
+    for (const [id, epoch] of await epochsIn(core, profile, ids, options)) {
       // What nobody serves any more: a route in it has an epoch of at most its height, or is refused.
       if (epoch === "unknown") add(id, height);
-      else if (epoch !== null && epoch !== "refused" && epoch <= height) add(id, epoch);
+      else if (epoch !== "refused" && epoch <= height) add(id, epoch);
+    }
+  }
+  return found;
+}
+
+type Found = number | "unknown" | "refused";
+
+/** The epochs that ids have in a profile; those that it does not hold are left out. */
+async function epochsIn(
+  core: WriterCore,
+  profile: Profile | "unknown",
+  ids: readonly string[],
+  options: WriteOptions,
+): Promise<ReadonlyMap<string, Found>> {
+  if (profile === "unknown") return new Map(ids.map((id) => [id, "unknown"]));
+  const look = (some: readonly string[]) =>
+    tolerant(() => getEntries(profile.index, some.map(mutableKey), loaderOf(core, profile, options)));
+  const all = await look(ids);
+  const found = new Map<string, Found>();
+  for (const id of ids) {
+    // One node that cannot be had says nothing about the ids whose paths do not meet it.
+    const entries = typeof all === "string" ? await look([id]) : all;
+    if (typeof entries === "string") found.set(id, entries);
+    else {
+      const entry = entries.get(mutableKey(id));
+      if (entry?.kind === "mutable") found.set(id, entry.route.epoch);
     }
   }
   return found;

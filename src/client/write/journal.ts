@@ -1,4 +1,5 @@
 import { HawserError } from "../../errors.js";
+import { type Name, parseName } from "../../name/name.js";
 import type { Cache } from "../../ports.js";
 import {
   decodeEntry,
@@ -56,6 +57,12 @@ export class Journal {
     }
     if (replaced !== null) await this.#dropParts(replaced);
     await this.#putParts(entry, parts);
+    await this.#remember(name);
+  }
+
+  /** Every name that was ever written with this cache. */
+  async names(): Promise<readonly Name[]> {
+    return (await this.#cache.keys(this.#writtenPrefix)).map((key) => parseName(key.slice(this.#writtenPrefix.length)));
   }
 
   /** Replaces an entry; false where it is gone, because another run gave it up. @throws CACHE_UNAVAILABLE, CACHE_CORRUPT */
@@ -146,6 +153,17 @@ export class Journal {
       const changed = change(found);
       return { value: changed === null ? null : encodeEntry(changed), result: true };
     });
+  }
+
+  async #remember(name: string): Promise<void> {
+    const key = `${this.#writtenPrefix}${name}`;
+    if ((await this.#cache.get(key)) === null) {
+      await this.#cache.update(key, () => ({ value: new Uint8Array(), result: undefined }));
+    }
+  }
+
+  get #writtenPrefix(): string {
+    return `written/${this.#network}/`;
   }
 
   async #putParts(entry: JournalEntry, parts: readonly JournalChanges[]): Promise<void> {

@@ -90,20 +90,33 @@ export class PendingOperation implements OperationHandle {
     const { until = "depth", signal } = options;
     const { clock } = this.#parts;
     const startedMs = clock.nowMs();
-    const watch: Watch = {
+    await this.#run(until, {
       ...options,
       pause: async () => {
         const waitedMs = clock.nowMs() - startedMs;
         if (options.timeoutMs !== undefined && waitedMs >= options.timeoutMs) throw this.#timeout(waitedMs);
         await clock.delay(this.#parts.pollIntervalMs, signal);
       },
-    };
+    });
+  }
+
+  /** Does everything that can be done now, without waiting for a block. @throws as {@link OperationHandle.wait} */
+  async advance(options: Pick<WaitOptions, "signal" | "onEvent"> = {}): Promise<void> {
+    const notYet = new Error("not yet");
+    try {
+      await this.#run("depth", { ...options, pause: () => Promise.reject(notYet) });
+    } catch (error) {
+      if (error !== notYet) throw error;
+    }
+  }
+
+  async #run(until: "broadcast" | "depth", watch: Watch): Promise<void> {
     try {
       if (this.#state === "signed") await this.#store(watch);
       if (this.#state === "stored") await this.#sendFirst(watch);
       if (until === "depth" && this.#state === "broadcast") await this.#finish(watch);
     } catch (error) {
-      if (signal?.aborted === true) throw abortedError(`Operation ${this.id}`, error);
+      if (watch.signal?.aborted === true) throw abortedError(`Operation ${this.id}`, error);
       throw error;
     }
   }
@@ -289,20 +302,21 @@ export class PendingOperation implements OperationHandle {
   }
 }
 
-interface Watch extends WaitOptions {
+interface Watch extends Pick<WaitOptions, "signal" | "onEvent"> {
   readonly pause: () => Promise<void>;
 }
 
 /** Per provider the worse of two outcomes. */
-function worstOutcomes(
+export function worstOutcomes(
   before: readonly ProviderOutcome[],
   now: readonly ProviderOutcome[],
 ): readonly ProviderOutcome[] {
-  if (before.length === 0) return now;
-  return now.map((outcome, index) => {
-    const earlier = before[index];
-    return earlier === undefined || isHeld(earlier) ? outcome : earlier;
-  });
+  const worst = new Map(before.map((outcome) => [outcome.label, outcome]));
+  for (const outcome of now) {
+    const earlier = worst.get(outcome.label);
+    if (earlier === undefined || isHeld(earlier)) worst.set(outcome.label, outcome);
+  }
+  return [...worst.values()];
 }
 
 function isHeld({ outcome }: ProviderOutcome): boolean {

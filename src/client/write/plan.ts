@@ -16,6 +16,11 @@ export interface WriteOptions {
   readonly waitFor?: "broadcast" | "depth" | undefined;
   /** ms - stop waiting with `CHAIN_TIMEOUT`; the operation stays journalled. Default: none. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Whether what an earlier run journalled of the name is sent again first, a registration until it is at depth. Default:
+   * true for the direct methods, false for plans, which have no effect until they run.
+   */
+  readonly finishPending?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: ProgressEvent) => void) | undefined;
 }

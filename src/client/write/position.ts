@@ -14,7 +14,7 @@ import type { WriterCore } from "./writer-core.js";
 /** transactions - unconfirmed on top of each other: policy relays 25 in a row, and a foreign parent may be one. */
 const MAX_STACK = 24;
 
-/** A name and what this writer has under way for it, after what was begun earlier was sent again (W3). */
+/** A name and what this writer has under way for it. */
 export interface NameStand {
   readonly name: Name;
   readonly resolution: Resolution;
@@ -39,12 +39,17 @@ export interface NameBase extends NamePosition {
   readonly load: LoadNode;
 }
 
-/** @throws NAME_INVALID, CHAIN_UNAVAILABLE and what else reads and resent operations throw */
+/**
+ * How a name stands, unless `finishPending` is false after what was begun earlier was sent again (W3).
+ *
+ * @throws NAME_INVALID, CHAIN_UNAVAILABLE and what else reads and resent operations throw
+ */
 export async function standOf(core: WriterCore, given: string, options: WriteOptions): Promise<NameStand> {
   const name = parseName(given);
-  await resendJournalled(core, name, options);
+  const { finishPending = true } = options;
+  if (finishPending) await resendJournalled(core, name, options);
   const resolution = await resolve(core, name, options);
-  await settleJournalled(core, name, resolution);
+  if (finishPending) await settleJournalled(core, name, resolution);
   return { name, resolution, entries: await core.journal.entries(name) };
 }
 
@@ -76,6 +81,8 @@ export function heldPosition(stand: NameStand): NamePosition {
   const { tipState } = resolution;
   const { status, tenure, ownerScript, ownerKey } = tipState;
   if ((status !== "active" && status !== "grace") || tenure === null || ownerScript === null) {
+    const register = entries.find(({ kind }) => kind === "register");
+    if (register !== undefined) throw pending(name, register.id, "is being registered");
     const message = `${name} cannot be written: it is ${status}.`;
     throw new HawserError("NAME_NOT_REGISTERED", message, { name, status });
   }
@@ -144,7 +151,7 @@ async function minedProfile(
 }
 
 /** Each node that a change reads has the requests and the time of a read of its own. */
-function loaderOf(core: WriterCore, profile: Profile, options: WriteOptions): LoadNode {
+export function loaderOf(core: WriterCore, profile: Profile, options: WriteOptions): LoadNode {
   return (hash) =>
     core.session(`The index of ${profile.name}`, options, (session) =>
       nodeLoader(core.parts.core, session, profile)(hash),
@@ -225,7 +232,9 @@ async function resendJournalled(core: WriterCore, name: Name, options: WriteOpti
 async function settleJournalled(core: WriterCore, name: Name, resolution: Resolution): Promise<void> {
   const entries = await core.journal.entries(name);
   for (const entry of entries) {
-    if (isSettled(entry, resolution)) await core.operation(entry, { resumed: true }).settle();
+    if (isAmong(entry, resolution.state.operations)) await core.operation(entry, { resumed: true }).settle();
+    // W8: what was never at depth has taken nothing out of the index.
+    else if (isSettled(entry, resolution)) await core.journal.drop(entry);
     else if (isLeftBehind(entry, entries, resolution.tipState)) await core.journal.drop(entry);
     else if (isLost(entry, resolution.tipState) && (await isHarmless(core, entry, resolution))) {
       await core.journal.drop(entry);
@@ -246,7 +255,7 @@ async function isHarmless(core: WriterCore, { transactions }: JournalEntry, { as
 }
 
 /** Whether nothing is left to be sent: its last transaction is at depth, or the tenure that it changes has ended. */
-export function isSettled(entry: JournalEntry, { state, tipState }: Resolution): boolean {
+function isSettled(entry: JournalEntry, { state, tipState }: Resolution): boolean {
   const spendsSeal = entry.kind !== "register" && entry.kind !== "recover";
   const isOver = spendsSeal && ![state.tenure, tipState.tenure].includes(entry.tenure);
   return isOver || isAmong(entry, state.operations);

@@ -1,12 +1,8 @@
-import { equalBytes } from "../../bytes/bytes.js";
 import { assertBytes, unreachable } from "../../bytes/guards.js";
-import { encodeHex } from "../../bytes/hex.js";
 import { HawserError } from "../../errors.js";
 import { contentKey } from "../../immutable/key.js";
 import { putObject } from "../../immutable/put.js";
 import { limits } from "../../limits.js";
-import { floorKey } from "../../mutable/floor.js";
-import { raiseFloor } from "../../mutable/floor-cache.js";
 import { type PutRecord, putRecord } from "../../mutable/put.js";
 import type { MutableRecord, RecordContext } from "../../mutable/record.js";
 import type { KnownVersions } from "../../mutable/select-version.js";
@@ -21,26 +17,21 @@ import {
 } from "../../profile/entry.js";
 import { parseId } from "../../profile/id.js";
 import { changeIndex, getEntry } from "../../profile/index-tree.js";
-import { recordPath } from "../../route/layout.js";
-import { assertEpochReachable, effectiveKey, requireEffectiveKey } from "../../route/route.js";
+import { assertEpochReachable, requireEffectiveKey } from "../../route/route.js";
 import { planChange } from "./change.js";
 import { newEpochs } from "./epochs.js";
 import { finishedOperation, handleOf } from "./handle.js";
-import type { JournalEntry } from "./journal.js";
+import { createRoute, type NewRouteOptions, newRouteKey } from "./new-route.js";
 import type { OperationHandle } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
+import { storeWithFloor } from "./touching.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** Options of `putMutable`. */
-export interface PutMutableOptions extends WriteOptions {
+export interface PutMutableOptions extends WriteOptions, NewRouteOptions {
   /** Whether a missing route may be made, which takes a transaction; false fails with `ROUTE_MISSING`. Default true. */
   readonly create?: boolean | undefined;
-  /**
-   * Whether a missing route may be made under this signer's key although the profile names another. Else that is
-   * ROUTE_KEY_MISMATCH: a key that was replaced must not come back by mistake. Default false.
-   */
-  readonly delegate?: boolean | undefined;
   /** Exactly this version; it must be above every version that is known. Default: one more. */
   readonly version?: number | undefined;
   /** Computes the version from what is known. */
@@ -112,25 +103,16 @@ function planPutRecord(
 }
 
 /** Signs and stores a record under a route that the index has, at depth or not yet (W5: without transaction). */
-export async function storeUnderRoute(
+export function storeUnderRoute(
   core: WriterCore,
   base: NameBase,
   route: Route,
   data: Uint8Array,
   options: PutMutableOptions,
 ): Promise<PutRecord> {
-  const { state, tipState } = base.resolution;
-  let touching: JournalEntry | null = null;
-  for (const entry of base.entries) if (await core.journal.affects(entry, mutableKey(route.id))) touching = entry;
-  // M7: under a route that readers do not see yet the floor rises with the change that makes it.
-  const isDeep = touching === null && sameHash(state.profileHash, tipState.profileHash);
-  const put = await storeRecord(core, base, route, data, options, { deferFloor: !isDeep });
-  if (touching !== null && !(await core.journal.setFloor(touching, { id: route.id, ...put.floor }))) {
-    const { cache, network } = core.parts.core.parts;
-    const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
-    await raiseFloor(cache, key, put.floor);
-  }
-  return put;
+  return storeWithFloor(core, base, route, (deferFloor) =>
+    storeRecord(core, base, route, data, options, { deferFloor, keepPending: true }),
+  );
 }
 
 async function planNewRoute(
@@ -140,28 +122,11 @@ async function planNewRoute(
   data: Uint8Array,
   options: PutMutableOptions,
 ): Promise<WritePlan<PutMutableHandle>> {
-  const { network } = core.parts.core.parts;
-  // Whose name it is comes before whose key it is.
+  // Whose name it is comes before whose key it is, and both before a wait for an epoch.
   await core.ownerAccount(base.name, base.ownerScript);
-  const signerKey = encodeHex(core.signer().publicKey);
-  const inherited = effectiveKey({ pubkey: null }, base.profile, base.ownerKey);
-  const isInherited = inherited !== null && encodeHex(inherited) === signerKey;
-  if (base.profile.pubkey !== null && !isInherited && options.delegate !== true) {
-    const details = { id, expected: base.profile.pubkey, got: signerKey };
-    const message = `The signer's key ${signerKey} is not the profile's; a route of its own must be asked for (delegate).`;
-    throw new HawserError("ROUTE_KEY_MISMATCH", message, details);
-  }
+  newRouteKey(core, base, id, options);
   const epoch = (await newEpochs(core, base, [id], options)).get(id) ?? unreachable("an id without epoch");
-  const path = recordPath({ network: network.id, name: base.name, id, epoch });
-  const urls = core.parts.storage.flatMap((provider) => provider.urlOf(path) ?? []);
-  const route: Route = {
-    id,
-    urls: [...new Set(urls)].slice(0, limits.urlsMax),
-    pubkey: isInherited ? null : signerKey,
-    epoch,
-    minVer: null,
-    maxAgeMs: null,
-  };
+  const route = createRoute(core, base, id, epoch, options);
   const change = { key: mutableKey(id), entry: mutableEntry(route) };
   const { root, written } = await changeIndex(base.profile.index, [change], base.load);
   let put: PutRecord | null = null;
@@ -173,7 +138,14 @@ async function planNewRoute(
       objects: [...written.values()],
       affectedIds: [change.key],
       storeRecords: async (signal) => {
-        put = await storeRecord(core, base, route, data, { ...options, signal }, { deferFloor: true });
+        put = await storeRecord(
+          core,
+          base,
+          route,
+          data,
+          { ...options, signal },
+          { deferFloor: true, keepPending: false },
+        );
         return [{ id, ...put.floor }];
       },
     },
@@ -185,6 +157,13 @@ async function planNewRoute(
   );
 }
 
+interface StoreOptions {
+  readonly deferFloor: boolean;
+  /** False where the change that brings the route is journalled. */
+  readonly keepPending: boolean;
+  readonly signer?: Signer | undefined;
+}
+
 /** Signs and stores a record under a route, existing or to come; the key that must have signed is the base's (M2). */
 export function storeRecord(
   core: WriterCore,
@@ -192,7 +171,7 @@ export function storeRecord(
   route: Route,
   data: Uint8Array,
   options: PutMutableOptions,
-  { deferFloor, signer = core.signer() }: { readonly deferFloor: boolean; readonly signer?: Signer | undefined },
+  { deferFloor, keepPending, signer = core.signer() }: StoreOptions,
 ): Promise<PutRecord> {
   const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
   const context: RecordContext = { network, name: base.name, tenure: base.tenure, id: route.id, epoch: route.epoch };
@@ -212,6 +191,7 @@ export function storeRecord(
     required: core.required(options),
     signal: options.signal,
     deferFloor,
+    keepPending,
   });
 }
 
@@ -267,10 +247,6 @@ function planStoreAgain(
       return { ...finishedOperation(core.newId(), providers), key, content };
     },
   };
-}
-
-function sameHash(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  return a === null || b === null ? a === b : equalBytes(a, b);
 }
 
 function assertData(data: Uint8Array, maxBytes: number): void {

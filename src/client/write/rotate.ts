@@ -10,13 +10,13 @@ import { mutableEntry, mutableKey, type Route } from "../../profile/entry.js";
 import { changeIndex, listEntries } from "../../profile/index-tree.js";
 import { createLimiter } from "../../profile/limiter.js";
 import { parseProfile } from "../../profile/profile.js";
-import { recordPath } from "../../route/layout.js";
 import { effectiveKey } from "../../route/route.js";
 import { loadProfile } from "../documents.js";
 import { planChange } from "./change.js";
 import { newEpochs } from "./epochs.js";
 import { handleOf } from "./handle.js";
 import type { JournalEntry, JournalFloor } from "./journal.js";
+import { recordUrls } from "./new-route.js";
 import type { OperationHandle } from "./operation.js";
 import type { WriteOptions, WritePlan } from "./plan.js";
 import { baseOf, type NameBase } from "./position.js";
@@ -72,7 +72,7 @@ export async function planRotateKey(
   const epochs = await newEpochs(core, base, ids, options);
   const moves = routes.map((from): Move => {
     const epoch = epochs.get(from.id) ?? unreachable("an id without epoch");
-    return { from, to: { ...from, pubkey: null, minVer: null, epoch, urls: urlsOf(core, base, from.id, epoch) } };
+    return { from, to: { ...from, pubkey: null, minVer: null, epoch, urls: recordUrls(core, base, from.id, epoch) } };
   });
   const changes = moves.map(({ to }) => ({ key: mutableKey(to.id), entry: mutableEntry(to) }));
   const { root, written } = await changeIndex(base.profile.index, changes, base.load);
@@ -113,12 +113,6 @@ async function begunRotation(
 interface Move {
   readonly from: Route;
   readonly to: Route;
-}
-
-function urlsOf(core: WriterCore, { name }: NameBase, id: string, epoch: number): readonly string[] {
-  const path = recordPath({ network: core.parts.core.parts.network.id, name, id, epoch });
-  const urls = core.parts.storage.flatMap((provider) => provider.urlOf(path) ?? []);
-  return [...new Set(urls)].slice(0, limits.urlsMax);
 }
 
 /** Signs the newest record of each route anew. @throws what reads and puts of records throw */
@@ -192,7 +186,7 @@ async function signAnew(
   const profile = { ...base.profile, pubkey: encodeHex(signer.publicKey) };
   // The version stays, since readers may have asked for this one or later; but not one that leaves no room above it.
   const version = ver < MAX_KEPT_VERSION ? ver : undefined;
-  const put = { deferFloor: true, signer };
+  const put = { deferFloor: true, keepPending: false, signer };
   const { floor } = await storeRecord(core, { ...base, profile }, to, data, { ...options, version }, put);
   return { id: to.id, ...floor };
 }

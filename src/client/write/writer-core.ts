@@ -31,6 +31,8 @@ export interface WriterParts {
   readonly random: Random;
   readonly required: number;
   readonly pollIntervalMs: number;
+  /** Whether the application still needs an object (SHA-256, hex) that no index known here lists. */
+  readonly isReferenced: ((hash: string) => boolean | Promise<boolean>) | null;
 }
 
 /** What all writes share: the desk, the journal, the wallet and what is checked around them. */

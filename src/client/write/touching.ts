@@ -1,0 +1,43 @@
+import { equalBytes } from "../../bytes/bytes.js";
+import { floorKey } from "../../mutable/floor.js";
+import { raiseFloor } from "../../mutable/floor-cache.js";
+import type { PutRecord } from "../../mutable/put.js";
+import { mutableKey, type Route } from "../../profile/entry.js";
+import type { JournalEntry } from "./journal.js";
+import type { NameBase } from "./position.js";
+import type { WriterCore } from "./writer-core.js";
+
+/**
+ * Stores a record under a route that the index has, at depth or not yet. M7: under a route that readers do not see yet
+ * the floor rises with the change that makes it.
+ *
+ * @param store - told whether to leave the floor alone
+ */
+export async function storeWithFloor(
+  core: WriterCore,
+  base: NameBase,
+  route: Route,
+  store: (deferFloor: boolean) => Promise<PutRecord>,
+): Promise<PutRecord> {
+  const { state, tipState } = base.resolution;
+  const touching = await lastTouching(core, base, mutableKey(route.id));
+  const isDeep = touching === null && sameHash(state.profileHash, tipState.profileHash);
+  const put = await store(!isDeep);
+  if (touching !== null && !(await core.journal.setFloor(touching, { id: route.id, ...put.floor }))) {
+    const { cache, network } = core.parts.core.parts;
+    const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
+    await raiseFloor(cache, key, put.floor);
+  }
+  return put;
+}
+
+/** The last journalled operation that changes a key, or null. */
+async function lastTouching(core: WriterCore, { entries }: NameBase, key: string): Promise<JournalEntry | null> {
+  let last: JournalEntry | null = null;
+  for (const entry of entries) if (await core.journal.affects(entry, key)) last = entry;
+  return last;
+}
+
+function sameHash(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : equalBytes(a, b);
+}

@@ -1,0 +1,31 @@
+import { HawserError, isHawserError } from "../errors.js";
+import { dropPending, type PendingRecord } from "./pending-record.js";
+import { type PutRecord, type PutRecordInput, putRecord } from "./put.js";
+import { parseRecord } from "./record.js";
+
+/** What finishing a record needs; nobody signs anything. */
+export type ResumeRecordInput = Omit<PutRecordInput, "data" | "signer" | "version" | "nextVersion" | "keepPending">;
+
+/**
+ * Stores the very bytes of a record that an earlier run signed (W3). What another writer stored under its version or
+ * above comes first: then this one is given up, as it would have been at the time.
+ *
+ * @throws CONFLICT_RECORD_MOVED (it is given up), and as `putRecord`
+ */
+export async function resumeRecord(input: ResumeRecordInput, pending: PendingRecord): Promise<PutRecord> {
+  const { data, ver } = parseRecord(pending.body, input);
+  const signer = {
+    publicKey: input.publicKey,
+    sign: () => {
+      // Its own signature is kept with it, unless the key of the route has changed since.
+      const message = `The kept signature of version ${ver} of ${pending.id} is not of the route's key any more.`;
+      throw new HawserError("CONFLICT_RECORD_MOVED", message, { id: pending.id, ver, got: ver });
+    },
+  };
+  try {
+    return await putRecord({ ...input, signer, data, version: ver });
+  } catch (error) {
+    if (isHawserError(error, "CONFLICT_RECORD_MOVED")) await dropPending(input.cache, input.context, ver);
+    throw error;
+  }
+}
