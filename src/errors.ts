@@ -70,6 +70,11 @@ export interface ErrorDetails {
   INPUT_TXID_UNKNOWN: { readonly name: string; readonly txid: string };
   /** The operation of this txid did not anchor what is to be stored again, or a later one replaced it (W2). */
   INPUT_TXID_MISMATCH: { readonly txid: string; readonly key: string; readonly reason: string };
+  /**
+   * No operation under way has this id or txid in this cache (`unknown`), or nothing of it can be helped: it is mined
+   * (`mined`), or not all of its records are stored, so that nothing was sent (`unsent`).
+   */
+  INPUT_OPERATION_NOT_PENDING: { readonly operation: string; readonly state: "unknown" | "mined" | "unsent" };
   /** A file that the caller named cannot be read or written. */
   INPUT_FILE_UNUSABLE: { readonly path: string; readonly reason: string };
   /** The name does not follow protocol N1. */
@@ -240,8 +245,11 @@ export interface ErrorDetails {
   };
   /** The name is held by somebody else, or was registered first by another. */
   CONFLICT_NAME_TAKEN: { readonly name: string; readonly tenure: string };
-  /** A pending write of this name must be finished or given up first. */
-  CONFLICT_PENDING: { readonly name: string; readonly operation: string };
+  /**
+   * A pending write of this name must be finished or given up first. With `unseals` it is an unmined payment that spends
+   * the seal and is no operation: once it is mined, the name has to be recovered (C7).
+   */
+  CONFLICT_PENDING: { readonly name: string; readonly operation: string; readonly unseals?: true | undefined };
 
   /** The wallet refused to sign. */
   WALLET_REFUSED: { readonly reason: string };
@@ -282,6 +290,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   INPUT_JSON_INVALID: spec("input", "changed"),
   INPUT_TXID_UNKNOWN: spec("input", "changed"),
   INPUT_TXID_MISMATCH: spec("input", "changed"),
+  INPUT_OPERATION_NOT_PENDING: spec("input", "changed"),
   INPUT_FILE_UNUSABLE: spec("input", "changed"),
   NAME_INVALID: spec("input", "changed"),
   NAME_NOT_REGISTERED: spec("input", "changed"),

@@ -63,6 +63,7 @@ function assertSameNetwork(wallet: Wallet | undefined, expected: NetworkId): voi
 
 export type { BatchHandle, BatchResult } from "./client/write/batch.js";
 export type { Batch } from "./client/write/batch-builder.js";
+export type { BumpHandle } from "./client/write/bump.js";
 export type { RemovalOutcome } from "./client/write/clear.js";
 export type { DeleteHandle, DeleteOptions } from "./client/write/delete.js";
 export type { BatchData, ContentLabels, DeleteEditOptions } from "./client/write/edit.js";

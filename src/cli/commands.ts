@@ -183,6 +183,19 @@ export const commands: readonly Command[] = [
     load: () => import("./commands/name-reserved.js"),
   },
   {
+    words: ["bump"],
+    summary: "Raise the fee of an operation that is not mined.",
+    details: [
+      "Replaces its transaction by one that does the same and pays more; of several that wait on each other the last one, " +
+        "which then pays for all. A PREORDER is never replaced: a payment that spends its change pays for both.",
+      "Whichever version is mined, the operation is done.",
+    ],
+    arguments: [{ name: "OPERATION", help: "A name, a txid that the operation has or had, or the operation's id" }],
+    flags: nameFlags,
+    examples: ["hawser bump alice --plan", "hawser bump alice --fee-rate 20"],
+    load: () => import("./commands/bump.js"),
+  },
+  {
     words: ["put"],
     summary: "Put a record: data of at most 1 MiB under an id, that can be put again.",
     details: [

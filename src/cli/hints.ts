@@ -15,7 +15,7 @@ export function hintOf(error: unknown, { network, addresses }: HintContext): str
     return `Fund ${addresses.join(" or ")} and wait for a confirmation.`;
   }
   if (isHawserError(error, "NETWORK_ABORTED") || isHawserError(error, "CHAIN_TIMEOUT")) {
-    return "What was sent stays sent. Run the same command again to go on with it.";
+    return 'What was sent stays sent. Run the same command again to go on with it; "hawser bump" raises its fee.';
   }
   if (isHawserError(error, "WALLET_NOT_OWNER")) {
     const owner = addressOfScript(error.details.ownerScript, network);
@@ -30,6 +30,9 @@ export function hintOf(error: unknown, { network, addresses }: HintContext): str
     return `"hawser name show ${name}" tells when it can be registered again.`;
   }
   if (isHawserError(error, "CONFLICT_PENDING")) {
+    if (error.details.unseals === true) {
+      return `Once that is mined, "hawser name recover ${error.details.name}" seals it again.`;
+    }
     const { name } = error.details;
     return `"hawser pending ${name}" lists what this cache has begun, "hawser name show ${name}" what sources see.`;
   }

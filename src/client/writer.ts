@@ -3,6 +3,7 @@ import type { Signer } from "../ports.js";
 import type { Profile } from "../profile/profile.js";
 import { planBatch } from "./write/batch.js";
 import { type Batch, createBatch } from "./write/batch-builder.js";
+import { type BumpHandle, planBump } from "./write/bump.js";
 import { planChange } from "./write/change.js";
 import { type DeleteHandle, type DeleteOptions, planDeleteImmutable, planDeleteMutable } from "./write/delete.js";
 import { handleOf } from "./write/handle.js";
@@ -90,6 +91,7 @@ export interface WriterPlans {
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<WritePlan<PutImmutableHandle>>;
   deleteMutable(name: string, id: string, options?: DeleteOptions): Promise<WritePlan<DeleteHandle>>;
   deleteImmutable(name: string, key: string, options?: DeleteOptions): Promise<WritePlan<DeleteHandle>>;
+  bump(operation: string, options?: WriteOptions): Promise<WritePlan<BumpHandle>>;
 }
 
 /**
@@ -175,6 +177,18 @@ export interface Writer {
    */
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<PutImmutableHandle>;
   /**
+   * Raises the fee of an operation that is not mined, so that it and all that it builds on are worth
+   * `feeRateSatsPerVbyte` to a miner; at least as much more as nodes want. The transaction is replaced by one that does
+   * the same, and stays journalled: whichever of them is mined, the operation is done. Where others of this writer build
+   * on it, the last of those is replaced and pays for all. A PREORDER is never replaced (W9): a payment that spends its
+   * change pays for both.
+   *
+   * @param operation - its id, any txid that it has had, or a name: the last operation of it
+   * @throws INPUT_OPERATION_NOT_PENDING, CONFLICT_NAME_MOVED, CONFLICT_NAME_TAKEN, WALLET_NOT_OWNER
+   * @throws CONFLICT_PENDING - something unmined that is no operation of this writer spends from it
+   */
+  bump(operation: string, options?: WriteOptions): Promise<BumpHandle>;
+  /**
    * Takes an id out of the index, in one transaction, and removes its record from storage once that is at depth (W8).
    * Should the id be made again, no earlier record can be shown under it (M6). An id that is not there is left alone.
    *
@@ -245,6 +259,7 @@ export function createWriterFrom(parts: WriterParts): Writer {
       rebasing(name, options, () => planDeleteMutable(core, name, id, options)),
     deleteImmutable: (name, key, options = {}) =>
       rebasing(name, options, () => planDeleteImmutable(core, name, key, options)),
+    bump: (operation, options = {}) => planBump(core, operation, options),
   };
   // Finishing what is pending is an effect, which a plan has none of.
   const only = <Options extends WriteOptions>(options?: Options): Options =>
@@ -263,12 +278,14 @@ export function createWriterFrom(parts: WriterParts): Writer {
       putImmutable: (name, data, options) => make.putImmutable(name, data, only(options)),
       deleteMutable: (name, id, options) => make.deleteMutable(name, id, only(options)),
       deleteImmutable: (name, key, options) => make.deleteImmutable(name, key, only(options)),
+      bump: (operation, options) => make.bump(operation, only(options)),
     },
     registerName: async (name, options = {}) => carryOut(await make.registerName(name, options), options),
     renewName: async (name, options = {}) => carryOut(await make.renewName(name, options), options),
     transferName: async (name, to, options = {}) => carryOut(await make.transferName(name, to, options), options),
     releaseName: async (name, options = {}) => carryOut(await make.releaseName(name, options), options),
     recoverName: async (name, options = {}) => carryOut(await make.recoverName(name, options), options),
+    bump: async (operation, options = {}) => carryOut(await make.bump(operation, options), options),
     rotateKey: async (name, signer, options = {}) => carryOut(await make.rotateKey(name, signer, options), options),
     updateProfile: async (name, update, options = {}) =>
       carryOut(await make.updateProfile(name, update, options), options),

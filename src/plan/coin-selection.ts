@@ -62,8 +62,10 @@ export interface CoinSelectionInput {
   readonly fixed?: readonly FundingCoin[] | undefined;
   /** Every output but the change. */
   readonly outputs: readonly TransactionOutput[];
-  /** sat/vB. */
+  /** sat/vB. A coin that costs more at this rate than it brings is left alone. */
   readonly feeRateSatsPerVbyte: number;
+  /** The fee of a size. Default: that of the rate. */
+  readonly fee?: ((vbytes: number) => bigint) | undefined;
   /** Where the change goes. */
   readonly changeScript: Uint8Array;
   /** `txid:vout` of outputs that must not be spent: known seals and unspent PREORDER outputs (W9). */
@@ -91,10 +93,10 @@ export interface CoinSelection {
 export function selectCoins(input: CoinSelectionInput): CoinSelection {
   const { fixed = [], outputs } = input;
   const usable = usableCoins(input);
+  const alone = selectChange(input);
+  if (alone !== null) return { coins: [], ...alone };
   const inputSats = fixed.reduce((sum, coin) => sum + coin.valueSats, 0n);
   const paying = { kinds: fixed.map(({ account }) => account.kind), inputSats };
-  const alone = fixed.length === 0 ? null : balance(input, paying);
-  if (alone !== null) return { coins: [], ...alone };
   const chosen: FundingCoin[] = [];
   for (const coin of usable) {
     chosen.push(coin);
@@ -103,11 +105,10 @@ export function selectCoins(input: CoinSelectionInput): CoinSelection {
     const balanced = balance(input, paying);
     if (balanced !== null) return { coins: chosen, ...balanced };
   }
-  const { feeRateSatsPerVbyte: rate } = input;
   const scripts = outputs.map((output) => output.script);
   // Without any coin the need is told for one of the cheapest kind.
   const inputs: InputKind[] = chosen.length === 0 ? [...paying.kinds, "p2tr"] : paying.kinds;
-  const neededSats = total(outputs) + feeOf(rate, estimateVbytes({ inputs, outputs: scripts })) - inputSats;
+  const neededSats = total(outputs) + feeFor(input, estimateVbytes({ inputs, outputs: scripts })) - inputSats;
   const availableSats = usable.reduce((sum, coin) => sum + coin.valueSats, 0n);
   throw new HawserError(
     "WALLET_FUNDS_INSUFFICIENT",
@@ -116,17 +117,29 @@ export function selectCoins(input: CoinSelectionInput): CoinSelection {
   );
 }
 
+/** Fee and change where the fixed inputs pay alone, or null. */
+export function selectChange(input: CoinSelectionInput): Omit<CoinSelection, "coins"> | null {
+  const { fixed = [] } = input;
+  if (fixed.length === 0) return null;
+  const inputSats = fixed.reduce((sum, coin) => sum + coin.valueSats, 0n);
+  return balance(input, { kinds: fixed.map(({ account }) => account.kind), inputSats });
+}
+
+const feeFor = ({ fee, feeRateSatsPerVbyte }: CoinSelectionInput, vbytes: number): bigint =>
+  fee === undefined ? feeOf(feeRateSatsPerVbyte, vbytes) : fee(vbytes);
+
 /** Fee and change of these inputs, or null where they do not pay for the outputs. */
 function balance(
-  { outputs, feeRateSatsPerVbyte: rate, changeScript }: CoinSelectionInput,
+  input: CoinSelectionInput,
   { kinds, inputSats }: { readonly kinds: readonly InputKind[]; readonly inputSats: bigint },
 ): Omit<CoinSelection, "coins"> | null {
+  const { outputs, changeScript } = input;
   const scripts = outputs.map((output) => output.script);
   const spareSats = inputSats - total(outputs);
   const vbytes = estimateVbytes({ inputs: kinds, outputs: scripts });
-  if (spareSats < feeOf(rate, vbytes)) return null;
+  if (spareSats < feeFor(input, vbytes)) return null;
   const withChange = estimateVbytes({ inputs: kinds, outputs: [...scripts, changeScript] });
-  const feeSats = feeOf(rate, withChange);
+  const feeSats = feeFor(input, withChange);
   if (spareSats - feeSats <= dustSats(changeScript)) return { change: null, feeSats: spareSats, vbytes };
   return { change: { valueSats: spareSats - feeSats, script: changeScript }, feeSats, vbytes: withChange };
 }
@@ -134,7 +147,13 @@ function balance(
 const total = (outputs: readonly TransactionOutput[]): bigint =>
   outputs.reduce((sum, output) => sum + output.valueSats, 0n);
 
-function usableCoins({ coins, fixed = [], reserved, feeRateSatsPerVbyte }: CoinSelectionInput): readonly FundingCoin[] {
+/** The coins that may pay and bring more than they cost, the largest first. */
+export function usableCoins({
+  coins,
+  fixed = [],
+  reserved,
+  feeRateSatsPerVbyte,
+}: Pick<CoinSelectionInput, "coins" | "fixed" | "reserved" | "feeRateSatsPerVbyte">): readonly FundingCoin[] {
   const seen = new Set<string>(fixed.map(({ outpoint }) => outpointKey(outpoint)));
   const usable: FundingCoin[] = [];
   for (const coin of coins) {

@@ -126,14 +126,17 @@ interface Shape {
       readonly innerType?: Shape;
       readonly items?: readonly Shape[];
       readonly entries?: Readonly<Record<string, string>>;
+      readonly values?: readonly unknown[];
     };
   };
 }
 
 function valueOf({ _zod: { def } }: Shape): fc.Arbitrary<unknown> {
-  const { type, shape = {}, element, innerType, items = [], entries: words = {} } = def;
+  const { type, shape = {}, element, innerType, items = [], entries: words = {}, values = [] } = def;
   if (type === "string") return label;
   if (type === "custom") return fc.oneof(fc.double(), count);
+  if (type === "literal") return fc.constantFrom(...values);
+  if (type === "optional" && innerType !== undefined) return fc.option(valueOf(innerType), { nil: undefined });
   if (type === "enum") return fc.constantFrom(...Object.values(words));
   if (type === "tuple") return fc.tuple(...items.map(valueOf));
   if (type === "array" && element !== undefined) return fc.array(valueOf(element), { maxLength: 3 });

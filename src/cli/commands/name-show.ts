@@ -69,6 +69,9 @@ function changeOf({ status, unsealed }: NameState, height: number): string {
 
 /** What the owner should do, or null where there is nothing to do. */
 function nextStep(name: string, { status, unsealed, pending }: NameState): string | null {
+  if (pending.some(({ kind, height }) => kind === null && height === null)) {
+    return `Once that is mined, its owner can seal it again: "hawser name recover ${name}".`;
+  }
   if (pending.length > 0) return null;
   if (unsealed !== null) return `Its owner can seal it again: "hawser name recover ${name}".`;
   return status === "grace" ? `Its owner should renew it now: "hawser name renew ${name}".` : null;

@@ -10,7 +10,7 @@ import { type Attempt, attemptOf, HawserError } from "../../errors.js";
 import { decodePayload } from "../../name/operation.js";
 import { createCoin, type FundingCoin, outpointKey } from "../../plan/coin-selection.js";
 import { medianFeeRate } from "../../plan/fee.js";
-import type { UnspentOutput, WalletAccount } from "../../ports.js";
+import type { Outpoint, UnspentOutput, WalletAccount } from "../../ports.js";
 import type { ReaderCore } from "../reader-core.js";
 
 /** blocks - a coinbase output cannot be spent before (consensus). */
@@ -144,6 +144,20 @@ export class ChainDesk {
       if (spenders.some(({ tx }) => tx.inputs.some((input) => outpointKey(input.outpoint) === key))) return true;
     }
     return false;
+  }
+
+  /**
+   * txid of the unmined transaction that spends an output; null where it is unspent, and where not every source that
+   * answers names the same one: a word about a mempool is nobody's proof.
+   *
+   * @throws CHAIN_UNAVAILABLE when no source answers at all
+   */
+  async unminedSpender(outpoint: Outpoint, script: Uint8Array, signal?: AbortSignal): Promise<string | null> {
+    const { panel, seats } = await this.#look(signal);
+    const answers = await Promise.all(seats.map((seat) => askOutspend(panel, seat, outpoint, script)));
+    const [first, ...others] = answers.filter((answer) => answer !== null);
+    if (first?.spent !== true || first.height !== null) return null;
+    return others.every((other) => other.spent && other.txid === first.txid) ? first.txid : null;
   }
 
   /**

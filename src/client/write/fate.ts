@@ -7,7 +7,8 @@ import type { ReaderCore } from "../reader-core.js";
 import type { ChainDesk, Place } from "./chain-desk.js";
 import { expiredError, movedError, takenError } from "./conflicts.js";
 import type { Journal, JournalEntry, JournalTransaction } from "./journal.js";
-import { parentsOf } from "./stack.js";
+import { newerSeal, parentsOf } from "./stack.js";
+import { isAmong, signedFor, versionsOf } from "./versions.js";
 
 /** What finding out about an operation needs. */
 export interface FateParts {
@@ -45,19 +46,26 @@ export class Fate {
    * @param mayBeOut - whether a source may have taken a transaction of this operation
    */
   async refusal(
-    { kind, txid, raw }: JournalTransaction,
+    transaction: JournalTransaction,
     attempts: readonly Attempt[],
     mayBeOut: boolean,
     signal: AbortSignal | undefined,
   ): Promise<HawserError> {
-    const { desk, journal } = this.#parts;
+    const { journal } = this.#parts;
+    const { kind, txid } = transaction;
     const entry = this.#entry;
     const resolution = kind === "preorder" ? null : await this.resolve(signal);
     if (resolution !== null) {
       await this.assertNotMoved(resolution);
-      const own = [entry, ...(await this.parents())].flatMap(({ transactions }) => transactions);
+      const seal = newerSeal(entry, await journal.entries(entry.name));
+      const { operations } = resolution.tipState;
+      if (seal !== null && !operations.some((operation) => operation.txid === madeBy(entry))) {
+        if (!mayBeOut) await journal.drop(entry);
+        return movedError(entry, seal, resolution.tipState, madeBy(entry));
+      }
+      const own = [entry, ...(await this.parents())].flatMap(signedFor);
       const rival = resolution.pending.find(
-        (other) => other.height === null && !own.some((transaction) => transaction.txid === other.txid),
+        (other) => other.height === null && !own.some((signed) => signed.txid === other.txid),
       );
       if (rival !== undefined && kind !== "register") {
         // Said of a mempool, it is nobody's proof: what may be out stays in the journal until a block decides.
@@ -65,7 +73,7 @@ export class Fate {
         return movedError(entry, rival.txid, resolution.tipState);
       }
     }
-    if (!mayBeOut || (await desk.isVoid(raw, signal))) await journal.drop(entry);
+    if (!mayBeOut || (await this.#isVoid(transaction, signal))) await journal.drop(entry);
     const said = attempts.map(({ message }) => message).join(" ");
     const message = `No source took the ${kind.toUpperCase()} ${txid}. ${said}`;
     return new HawserError("CHAIN_BROADCAST_REFUSED", message, { txid, attempts });
@@ -84,8 +92,7 @@ export class Fate {
   /** W4: whoever spent the seal first wins. The loser's change is not lost: its caller can make it on the new state. */
   async assertNotMoved({ state, tipState }: Resolution): Promise<void> {
     const entry = this.#entry;
-    const last = entry.transactions.at(-1);
-    if (last === undefined || tipState.operations.some(({ txid }) => txid === last.txid)) return;
+    if (entry.transactions.length === 0 || isAmong(entry, tipState.operations)) return;
     const held = tipState.status === "active" || tipState.status === "grace";
     if (held && tipState.tenure !== entry.tenure && (entry.kind !== "register" || isSettled(state, tipState))) {
       await this.#giveUp();
@@ -118,6 +125,12 @@ export class Fate {
     const { core, journal } = this.#parts;
     await journal.drop(this.#entry);
     return expiredError(this.#entry, core.parts.network.maxAgeBlocks);
+  }
+
+  /** Whether no version of a transaction can be mined any more. */
+  async #isVoid(transaction: JournalTransaction, signal: AbortSignal | undefined): Promise<boolean> {
+    for (const { raw } of versionsOf(transaction)) if (!(await this.#parts.desk.isVoid(raw, signal))) return false;
+    return true;
   }
 
   /** Leaves the journal where nothing of it can count any more. W9: a RECOVER stays there until it is void. */

@@ -5,7 +5,9 @@ import type { OperationHandle, PendingOperation, WaitOptions } from "./operation
 export function handleOf<Extra extends object>(operation: PendingOperation, extra: Extra): OperationHandle & Extra {
   const handle: OperationHandle = {
     id: operation.id,
-    txids: operation.txids,
+    get txids() {
+      return operation.txids;
+    },
     get state() {
       return operation.state;
     },

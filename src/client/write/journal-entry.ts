@@ -12,12 +12,19 @@ export type JournalKind = Exclude<OperationKind, "preorder">;
 const JOURNAL_KINDS: readonly JournalKind[] = ["register", "update", "transfer", "release", "recover"];
 const TRANSACTION_KINDS: readonly OperationKind[] = ["preorder", ...JOURNAL_KINDS];
 
-/** A signed transaction of a pending write. */
-export interface JournalTransaction {
-  readonly kind: OperationKind;
-  /** Display order, hex. */
+/** A signed transaction, and its txid in display order. */
+export interface TransactionVersion {
   readonly txid: string;
   readonly raw: Uint8Array;
+}
+
+/** A signed transaction of a pending write, in its newest version. */
+export interface JournalTransaction extends TransactionVersion {
+  readonly kind: OperationKind;
+  /** What it replaced, the oldest first: any of them may be mined in its place (W3). Default: none. */
+  readonly earlier?: readonly TransactionVersion[] | undefined;
+  /** A payment that raises its fee, in every version, the oldest first. Default: none. */
+  readonly children?: readonly TransactionVersion[] | undefined;
 }
 
 /** The floor that the first record of a new route sets. */
@@ -79,7 +86,7 @@ export interface JournalEntry extends JournalChanges {
   readonly createdAtMs: number;
 }
 
-/** Entries of version 1 had neither removals nor parts. */
+/** Entries of version 1 had neither removals nor parts, and transactions neither earlier versions nor children. */
 const VERSION = 2;
 
 export function encodeEntry(entry: JournalEntry): Uint8Array {
@@ -93,7 +100,7 @@ export function encodeEntry(entry: JournalEntry): Uint8Array {
       spends: entry.spends,
       salt: entry.salt === null ? null : encodeHex(entry.salt),
       profileHash: encodeHex(entry.profileHash),
-      transactions: entry.transactions.map(({ kind, txid, raw }) => ({ kind, txid, raw: encodeHex(raw) })),
+      transactions: entry.transactions.map(transactionToJson),
       objects: entry.objects.map(encodeBase64),
       ready: entry.ready,
       ...changesToJson(entry),
@@ -118,10 +125,7 @@ export function decodeEntry(bytes: Uint8Array, key: string): JournalEntry {
     spends: fields.optionalText(json["spends"]),
     salt: json["salt"] === null ? null : fields.hex(json["salt"]),
     profileHash: fields.hex(json["profileHash"]),
-    transactions: fields.list(json["transactions"]).map((item) => {
-      const { kind, txid, raw } = fields.members(item);
-      return { kind: fields.oneOf(kind, TRANSACTION_KINDS), txid: fields.text(txid), raw: fields.hex(raw) };
-    }),
+    transactions: fields.list(json["transactions"]).map((item) => transactionFromJson(item, fields)),
     objects: fields.list(json["objects"]).map((item) => fields.base64(item)),
     ready: fields.flag(json["ready"]),
     ...changesFromJson(json, removes, fields),
@@ -142,6 +146,33 @@ export function decodePart(bytes: Uint8Array, key: string): JournalChanges {
   const json = fields.members(fields.parse(bytes));
   if (json["v"] !== VERSION) throw fields.fail("unknown version");
   return changesFromJson(json, json["removes"], fields);
+}
+
+function transactionToJson({ kind, txid, raw, earlier, children }: JournalTransaction): JsonObject {
+  return {
+    kind,
+    ...versionToJson({ txid, raw }),
+    ...(earlier === undefined ? {} : { earlier: earlier.map(versionToJson) }),
+    ...(children === undefined ? {} : { children: children.map(versionToJson) }),
+  };
+}
+
+function transactionFromJson(item: Json, fields: Fields): JournalTransaction {
+  const { kind, earlier, children, ...newest } = fields.members(item);
+  const version = (value: Json): TransactionVersion => {
+    const { txid, raw } = fields.members(value);
+    return { txid: fields.text(txid), raw: fields.hex(raw) };
+  };
+  return {
+    kind: fields.oneOf(kind, TRANSACTION_KINDS),
+    ...version(newest),
+    ...(earlier === undefined ? {} : { earlier: fields.list(earlier).map(version) }),
+    ...(children === undefined ? {} : { children: fields.list(children).map(version) }),
+  };
+}
+
+function versionToJson({ txid, raw }: TransactionVersion): JsonObject {
+  return { txid, raw: encodeHex(raw) };
 }
 
 function changesToJson({ affectedIds, floors, removes }: JournalChanges): JsonObject {

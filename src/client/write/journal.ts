@@ -9,6 +9,7 @@ import {
   type JournalChanges,
   type JournalEntry,
   type JournalFloor,
+  type JournalTransaction,
 } from "./journal-entry.js";
 import { partOf, splitEntry } from "./journal-parts.js";
 
@@ -19,6 +20,7 @@ export type {
   JournalKind,
   JournalRemoval,
   JournalTransaction,
+  TransactionVersion,
 } from "./journal-entry.js";
 
 /** The pending writes of one network, kept in the cache. */
@@ -73,6 +75,28 @@ export class Journal {
     return isThere;
   }
 
+  /** The entry as the journal has it now, or null where it is gone. @throws CACHE_CORRUPT */
+  async current(entry: JournalEntry): Promise<JournalEntry | null> {
+    const key = this.#key(entry);
+    const bytes = await this.#cache.get(key);
+    const found = bytes === null ? null : decodeEntry(bytes, key);
+    return found?.id === entry.id ? found : null;
+  }
+
+  /** Changes the transactions of an entry, and nothing else of it; null where it is gone or `revise` gives null. */
+  async revise(
+    entry: JournalEntry,
+    revise: (transactions: readonly JournalTransaction[]) => readonly JournalTransaction[] | null,
+  ): Promise<JournalEntry | null> {
+    let revised: JournalEntry | null = null;
+    await this.#change(entry, (found) => {
+      const transactions = revise(found.transactions);
+      revised = transactions === null ? null : { ...found, transactions };
+      return revised ?? found;
+    });
+    return revised;
+  }
+
   /** Sets the floor that a key's record has once the operation is at depth; false where the operation is gone. */
   async setFloor(entry: JournalEntry, floor: JournalFloor): Promise<boolean> {
     const set = <T extends JournalChanges>(changes: T): T => ({
@@ -104,10 +128,8 @@ export class Journal {
 
   /** What an operation changes as the journal knows it now: of the entry and of each of its parts. */
   async *changes(entry: JournalEntry): AsyncIterable<JournalChanges> {
-    const key = this.#key(entry);
-    const bytes = await this.#cache.get(key);
-    const found = bytes === null ? null : decodeEntry(bytes, key);
-    if (found?.id !== entry.id) return;
+    const found = await this.current(entry);
+    if (found === null) return;
     yield found;
     for (const at of found.parts.keys()) {
       const part = await this.#part(entry, at);

@@ -10,6 +10,7 @@ import type { Place } from "./chain-desk.js";
 import { Fate, type FateParts, tolerant } from "./fate.js";
 import type { JournalEntry, JournalTransaction } from "./journal.js";
 import type { Removals } from "./removals.js";
+import { isAmong, versionsOf, withMinedVersion } from "./versions.js";
 
 /** How far a write has come. `done`: it needed no transaction, or its last one is at depth. */
 export type OperationState = "signed" | "stored" | "broadcast" | "done";
@@ -50,9 +51,9 @@ export interface OperationParts extends FateParts {
 
 /** Carries out a journalled write. Every step can be repeated, so it does not matter where an earlier run stopped. */
 export class PendingOperation implements OperationHandle {
-  readonly entry: JournalEntry;
   readonly #parts: OperationParts;
-  readonly #fate: Fate;
+  #entry: JournalEntry;
+  #fate: Fate;
   #state: OperationState = "signed";
   #providers: readonly ProviderOutcome[] = [];
   /** Whether a source may have taken a transaction of this operation, in this run or an earlier one. */
@@ -61,8 +62,12 @@ export class PendingOperation implements OperationHandle {
   constructor(parts: OperationParts, entry: JournalEntry, { resumed }: { readonly resumed: boolean }) {
     this.#parts = parts;
     this.#fate = new Fate(parts, entry);
-    this.entry = entry;
+    this.#entry = entry;
     this.#mayBeOut = resumed;
+  }
+
+  get entry(): JournalEntry {
+    return this.#entry;
   }
 
   get id(): string {
@@ -129,9 +134,24 @@ export class PendingOperation implements OperationHandle {
   }
 
   async #sendFirst(watch: Watch): Promise<void> {
+    await this.#refresh();
     const [first] = this.entry.transactions;
-    if (first !== undefined) await this.#send(first, watch);
+    if (first !== undefined) {
+      await this.#send(first, watch);
+      await this.#sendChild(first, watch);
+    }
     this.#state = "broadcast";
+  }
+
+  /**
+   * What other runs of this program made of the operation meanwhile: its fee may have been raised (W3). One that the
+   * journal has dropped may be done in a version that this run never saw.
+   */
+  async #refresh(resolution: Resolution | null = null): Promise<void> {
+    const found = await this.#parts.journal.current(this.#entry);
+    if (found !== null) this.#entry = { ...found, required: this.#entry.required };
+    else if (resolution !== null) this.#entry = withMinedVersion(this.#entry, resolution.stored.transactions);
+    this.#fate = new Fate(this.#parts, this.#entry);
   }
 
   async #finish(watch: Watch): Promise<void> {
@@ -165,7 +185,7 @@ export class PendingOperation implements OperationHandle {
     this.#mayBeOut = true;
     const sent = await desk.broadcast(raw, signal);
     if (sent.accepted > 0) return;
-    const { place } = await desk.place(txid, 0, signal);
+    const { place } = await this.#find(transaction, signal);
     if (place.at !== "nowhere") return;
     // A source that gave no answer may have taken it all the same.
     this.#mayBeOut = mayHaveBeenOut || sent.refused < sent.attempts.length;
@@ -177,24 +197,52 @@ export class PendingOperation implements OperationHandle {
     const { desk } = this.#parts;
     const { accepted, attempts } = await desk.broadcast(transaction.raw, signal);
     if (accepted > 0) return;
-    if (await desk.isVoid(transaction.raw, signal))
-      throw await this.#fate.refusal(transaction, attempts, this.#mayBeOut, signal);
+    if (!(await desk.isVoid(transaction.raw, signal))) return;
+    if ((await this.#find(transaction, signal)).place.at === "block") return;
+    throw await this.#fate.refusal(transaction, attempts, this.#mayBeOut, signal);
+  }
+
+  /** Sends the newest payment that raises a transaction's fee, which is none of the operation's own steps. */
+  async #sendChild({ children = [] }: JournalTransaction, { signal }: Watch): Promise<void> {
+    const child = children.at(-1);
+    if (child !== undefined) await this.#parts.desk.broadcast(child.raw, signal);
+  }
+
+  /** Where a transaction is, in whichever version, and whether that is the newest. */
+  async #find(
+    transaction: JournalTransaction,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly place: Place; readonly isNewest: boolean; readonly tipHeight: number }> {
+    let tipHeight = 0;
+    for (const { txid } of versionsOf(transaction)) {
+      const found = await this.#parts.desk.place(txid, 0, signal);
+      if (found.place.at !== "nowhere") return { ...found, isNewest: txid === transaction.txid };
+      tipHeight = found.tipHeight;
+    }
+    return { place: { at: "nowhere" }, isNewest: false, tipHeight };
   }
 
   /** REGISTER reveals the name, so it is sent only when the next block may hold it (W9: not before MIN_AGE). */
   async #sendRegister(watch: Watch): Promise<void> {
     const { desk, core } = this.#parts;
     const { minAgeBlocks, maxAgeBlocks } = core.parts.network;
-    const [preorder, register] = this.entry.transactions;
-    if (preorder === undefined || register === undefined) return;
     for (;;) {
+      await this.#refresh();
+      const [preorder, register] = this.entry.transactions;
+      if (preorder === undefined || register === undefined) return;
       const found = await tolerant(() => desk.place(preorder.txid, 0, watch.signal));
       if (found?.place.at === "block") {
         const age = found.tipHeight + 1 - found.place.height;
-        if (age > maxAgeBlocks && (await desk.place(register.txid, 0, watch.signal)).place.at === "nowhere") {
+        if (age > maxAgeBlocks && (await this.#find(register, watch.signal)).place.at === "nowhere") {
           throw await this.#fate.expired();
         }
-        if (age >= minAgeBlocks) break;
+        if (age >= minAgeBlocks) {
+          // Of a name that somebody else has by now, a REGISTER would cost its fee for nothing.
+          const resolution = await this.#fate.resolve(watch.signal);
+          if (resolution !== null) await this.#fate.assertNotMoved(resolution);
+          await this.#send(register, watch);
+          return;
+        }
         watch.onEvent?.({
           stage: "wait",
           message: `The PREORDER is ${age - 1} blocks deep; REGISTER needs ${minAgeBlocks}`,
@@ -202,24 +250,22 @@ export class PendingOperation implements OperationHandle {
       } else {
         watch.onEvent?.({ stage: "wait", message: "Waiting for the PREORDER to be mined" });
         if (found?.place.at === "nowhere") await tolerant(() => this.#sendAgain(preorder, watch));
+        await this.#sendChild(preorder, watch);
       }
       await watch.pause();
     }
-    // Of a name that somebody else has by now, a REGISTER would cost its fee for nothing.
-    const resolution = await this.#fate.resolve(watch.signal);
-    if (resolution !== null) await this.#fate.assertNotMoved(resolution);
-    await this.#send(register, watch);
   }
 
   async #waitForDepth(watch: Watch): Promise<void> {
-    const last = this.entry.transactions.at(-1);
-    if (last === undefined) return;
     for (;;) {
       const resolution = await this.#fate.resolve(watch.signal);
+      await this.#refresh(resolution);
+      const last = this.entry.transactions.at(-1);
+      if (last === undefined) return;
       if (resolution !== null) {
-        if (resolution.state.operations.some(({ txid }) => txid === last.txid)) return;
+        if (isAmong(this.entry, resolution.state.operations)) return;
         await this.#fate.assertNotMoved(resolution);
-        const mined = resolution.tipState.operations.some(({ txid }) => txid === last.txid);
+        const mined = isAmong(this.entry, resolution.tipState.operations);
         watch.onEvent?.({
           stage: "wait",
           message: `Waiting for ${last.txid} to be at depth (tip ${resolution.asOf.tipHeight})`,
@@ -235,9 +281,9 @@ export class PendingOperation implements OperationHandle {
     const missing: JournalTransaction[] = [];
     const places = new Map<JournalTransaction["kind"], Place>();
     for (const transaction of this.entry.transactions) {
-      const { place } = await this.#parts.desk.place(transaction.txid, 0, watch.signal);
+      const { place, isNewest } = await this.#find(transaction, watch.signal);
       places.set(transaction.kind, place);
-      if (place.at === "nowhere") missing.push(transaction);
+      if (place.at !== "block" && !isNewest) missing.push(transaction);
     }
     await this.#fate.assertCanCount(resolution, places.get("preorder"), places.get("register"));
     // W4: without its parents nobody takes it.

@@ -1,14 +1,14 @@
 import { HawserError, isHawserError } from "../../errors.js";
 import { type Name, parseName } from "../../name/name.js";
-import type { Resolution } from "../../name/resolution.js";
+import type { PendingOperation, Resolution } from "../../name/resolution.js";
 import { unsupported } from "../../name/select-stored.js";
-import type { ThreadState } from "../../name/thread.js";
 import type { LoadNode } from "../../profile/index-tree.js";
 import { type Profile, parseProfile } from "../../profile/profile.js";
 import { loadProfile, nodeLoader } from "../documents.js";
 import type { JournalEntry } from "./journal.js";
 import type { WriteOptions } from "./plan.js";
 import { isLeftBehind, isLost, stackOf } from "./stack.js";
+import { isAmong, signedFor, versionsOf } from "./versions.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** transactions - unconfirmed on top of each other: policy relays 25 in a row, and a foreign parent may be one. */
@@ -165,18 +165,42 @@ export function loaderOf(core: WriterCore, profile: Profile, options: WriteOptio
  *
  * @throws CONFLICT_PENDING
  */
-export function assertUncontested({ name, resolution, stack, lost }: NamePosition): void {
-  const own = new Set([...stack, ...lost].flatMap(({ transactions }) => transactions.map(({ txid }) => txid)));
-  const agreed = resolution.asOf.sources.filter(({ verdict }) => verdict === "agreed").map(({ label }) => label);
-  const rival = resolution.pending.find(
-    ({ height, txid, reportedBy }) =>
-      height === null && !own.has(txid) && agreed.every((label) => reportedBy.includes(label)),
-  );
+export function assertUncontested(position: NamePosition): void {
+  assertNotBeingUnsealed(position);
+  const { name, stack } = position;
+  const rival = rivalOf(position);
   if (rival !== undefined) throw pending(name, rival.txid, `has the unconfirmed operation ${rival.txid}`);
   const last = stack.at(-1);
   if (last !== undefined && stack.length >= MAX_STACK) {
     throw pending(name, last.id, `has ${stack.length} unconfirmed changes`);
   }
+}
+
+/**
+ * C7: a payment that spends the seal by accident will leave the name unsealed once it is mined. Until then nothing can be
+ * built on the seal, and there is nothing to recover.
+ *
+ * @throws CONFLICT_PENDING
+ */
+export function assertNotBeingUnsealed(position: NamePosition): void {
+  const rival = rivalOf(position);
+  if (rival?.kind !== null) return;
+  const { name } = position;
+  const { txid } = rival;
+  const message =
+    `The seal of ${name} is being spent by ${txid}, which is not mined yet and no operation; once it is mined, the name ` +
+    "has to be recovered.";
+  throw new HawserError("CONFLICT_PENDING", message, { name, operation: txid, unseals: true });
+}
+
+/** What every source that stands for the answer says to be unmined and to spend the seal, and that is not this writer's. */
+function rivalOf({ resolution, stack, lost }: NamePosition): PendingOperation | undefined {
+  const own = new Set([...stack, ...lost].flatMap(signedFor).map(({ txid }) => txid));
+  const agreed = resolution.asOf.sources.filter(({ verdict }) => verdict === "agreed").map(({ label }) => label);
+  return resolution.pending.find(
+    ({ height, txid, reportedBy }) =>
+      height === null && !own.has(txid) && agreed.every((label) => reportedBy.includes(label)),
+  );
 }
 
 function pending(name: Name, operation: string, what: string): HawserError<"CONFLICT_PENDING"> {
@@ -197,7 +221,7 @@ async function resendJournalled(core: WriterCore, name: Name, options: WriteOpti
     const isRegister = entry.kind === "register";
     // Another run is still storing what it needs, or died at it; then the next change takes its place.
     if (!entry.ready || isLost(entry, resolution.tipState)) continue;
-    if (isSettled(entry, resolution) || (!isRegister && isMined(entry, resolution.tipState))) continue;
+    if (isSettled(entry, resolution) || (!isRegister && isAmong(entry, resolution.tipState.operations))) continue;
     const { signal, onEvent, timeoutMs } = options;
     const operation = core.operation(entry, { resumed: true });
     await operation.wait({ until: isRegister ? "depth" : "broadcast", signal, onEvent, timeoutMs });
@@ -208,7 +232,7 @@ async function resendJournalled(core: WriterCore, name: Name, options: WriteOpti
 async function settleJournalled(core: WriterCore, name: Name, resolution: Resolution): Promise<void> {
   const entries = await core.journal.entries(name);
   for (const entry of entries) {
-    if (isMined(entry, resolution.state)) await core.operation(entry, { resumed: true }).settle();
+    if (isAmong(entry, resolution.state.operations)) await core.operation(entry, { resumed: true }).settle();
     // W8: what was never at depth has taken nothing out of the index.
     else if (isSettled(entry, resolution)) await core.journal.drop(entry);
     else if (isLeftBehind(entry, entries, resolution.tipState)) await core.journal.drop(entry);
@@ -222,18 +246,17 @@ async function settleJournalled(core: WriterCore, name: Name, resolution: Resolu
 async function isHarmless(core: WriterCore, { transactions }: JournalEntry, { asOf }: Resolution): Promise<boolean> {
   const last = transactions.at(-1);
   if (last === undefined) return true;
-  const { place } = await core.desk.place(last.txid, asOf.tipHeight);
-  if (place.at === "block") return place.height <= asOf.height;
-  return core.desk.isVoid(last.raw);
-}
-
-function isMined({ transactions }: JournalEntry, state: ThreadState): boolean {
-  return state.operations.some(({ txid }) => txid === transactions.at(-1)?.txid);
+  for (const { txid, raw } of versionsOf(last)) {
+    const { place } = await core.desk.place(txid, asOf.tipHeight);
+    if (place.at === "block") return place.height <= asOf.height;
+    if (!(await core.desk.isVoid(raw))) return false;
+  }
+  return true;
 }
 
 /** Whether nothing is left to be sent: its last transaction is at depth, or the tenure that it changes has ended. */
 function isSettled(entry: JournalEntry, { state, tipState }: Resolution): boolean {
   const spendsSeal = entry.kind !== "register" && entry.kind !== "recover";
   const isOver = spendsSeal && ![state.tenure, tipState.tenure].includes(entry.tenure);
-  return isOver || isMined(entry, state);
+  return isOver || isAmong(entry, state.operations);
 }

@@ -5,7 +5,7 @@ import { planRecover } from "../../plan/recover.js";
 import { handleOf } from "./handle.js";
 import type { OperationHandle } from "./operation.js";
 import type { WriteOptions, WritePlan } from "./plan.js";
-import { heldPosition, profileHashOf, standOf } from "./position.js";
+import { assertNotBeingUnsealed, heldPosition, profileHashOf, standOf } from "./position.js";
 import { planContinued, planSingle, type SingleOperation } from "./single.js";
 import type { WriterCore } from "./writer-core.js";
 
@@ -28,6 +28,7 @@ export async function planRecoverName(
   if (begun !== undefined) return planContinued(core, begun, options);
   const { unsealed } = position.resolution.tipState;
   if (unsealed === null) {
+    assertNotBeingUnsealed(position);
     throw new HawserError("NAME_SEALED", `${name} has its seal; there is nothing to recover.`, { name });
   }
   const owner = await core.ownerAccount(name, ownerScript);

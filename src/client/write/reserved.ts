@@ -5,6 +5,7 @@ import { stateFromStored } from "../../name/select-stored.js";
 import { storedNameKey } from "../../name/stored-name.js";
 import { outpointKey } from "../../plan/coin-selection.js";
 import type { Outpoint } from "../../ports.js";
+import { signedFor, versionsOf } from "./versions.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** An output that a wallet must not spend by itself. */
@@ -36,14 +37,21 @@ export async function reservedOutpoints(core: WriterCore): Promise<readonly Rese
   };
   for (const { name, seal } of await knownSeals(core, made)) add(name, seal, "seal");
   for (const { name, transactions } of await core.journal.entries()) {
-    for (const { kind, txid, raw } of transactions) {
-      const tx = parseTransaction(raw);
-      made.set(txid, tx);
-      for (const { outpoint } of tx.inputs) {
-        spent.add(outpointKey(outpoint));
-        add(name, outpoint, "pending");
+    for (const transaction of transactions) {
+      for (const { txid, raw } of signedFor({ transactions: [transaction] })) {
+        const tx = parseTransaction(raw);
+        made.set(txid, tx);
+        for (const { outpoint } of tx.inputs) {
+          spent.add(outpointKey(outpoint));
+          add(name, outpoint, "pending");
+        }
       }
-      if (kind !== "release") add(name, { txid, vout: 1 }, kind === "preorder" ? "preorder" : "seal");
+      const { kind } = transaction;
+      if (kind === "release") continue;
+      // W3: any version may be the one that is mined.
+      for (const { txid } of versionsOf(transaction)) {
+        add(name, { txid, vout: 1 }, kind === "preorder" ? "preorder" : "seal");
+      }
     }
   }
   return [...found.values()]

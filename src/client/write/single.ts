@@ -1,14 +1,17 @@
 import { throwIfAborted } from "../../deadline.js";
 import { HawserError, isHawserError } from "../../errors.js";
+import type { ThreadState } from "../../name/thread.js";
 import type { FundingCoin } from "../../plan/coin-selection.js";
 import { estimateVbytes } from "../../plan/fee.js";
 import type { SingleOptions, SinglePlan } from "../../plan/single.js";
+import { movedError } from "./conflicts.js";
 import { handleOf } from "./handle.js";
 import type { JournalEntry, JournalFloor, JournalKind, JournalRemoval } from "./journal.js";
 import type { OperationHandle, PendingOperation } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { assertUncontested, type NamePosition } from "./position.js";
 import { voidsOf } from "./seal-coins.js";
+import { newerSeal } from "./stack.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** Stores what a transaction needs besides objects, and tells the floors to raise once it is at depth. */
@@ -80,6 +83,7 @@ export async function planSingle<Handle extends OperationHandle>(
       // W3: before the first effect, so that another run of this program can finish what this one began, or give it up.
       await core.journal.put(entry);
       const ready = storeRecords === undefined ? entry : await withRecords(core, entry, storeRecords, signal);
+      if (position.stack.length > 0) await assertNewest(core, ready, position.resolution.tipState);
       const pending = core.operation(ready, { resumed: false });
       const { timeoutMs, onEvent } = options;
       await pending.wait({ until: "broadcast", signal, timeoutMs, onEvent });
@@ -134,6 +138,14 @@ async function withRecords(
   if (await core.journal.amend(ready)) return ready;
   const message = `Another run of this program has given up the change of ${entry.name}; nothing was sent.`;
   throw new HawserError("CONFLICT_PENDING", message, { name: entry.name, operation: entry.id });
+}
+
+/** Gives up a change of what another run replaced meanwhile, to raise its fee. @throws CONFLICT_NAME_MOVED */
+async function assertNewest(core: WriterCore, entry: JournalEntry, tipState: ThreadState): Promise<void> {
+  const seal = newerSeal(entry, await core.journal.entries(entry.name));
+  if (seal === null) return;
+  await core.journal.drop(entry);
+  throw movedError(entry, seal, tipState, entry.spends?.split(":")[0]);
 }
 
 async function planWithFunding(

@@ -14,10 +14,12 @@ import type { Profile } from "../../profile/profile.js";
 import { assertRequired } from "../../route/provider-writes.js";
 import type { ReaderCore, Session } from "../reader-core.js";
 import { ChainDesk } from "./chain-desk.js";
+import { Fate } from "./fate.js";
 import { Journal, type JournalEntry } from "./journal.js";
 import { type OperationParts, PendingOperation } from "./operation.js";
 import type { WriteOptions } from "./plan.js";
 import { Removals } from "./removals.js";
+import { signedFor } from "./versions.js";
 
 /** What a writer is made of once its defaults are filled in. */
 export interface WriterParts {
@@ -57,6 +59,10 @@ export class WriterCore {
     const { desk, journal, removals } = this;
     const parts: OperationParts = { core, desk, journal, removals, storage, clock, pollIntervalMs };
     return new PendingOperation(parts, resumed ? { ...entry, required: this.parts.required } : entry, { resumed });
+  }
+
+  fate(entry: JournalEntry): Fate {
+    return new Fate({ core: this.parts.core, desk: this.desk, journal: this.journal }, entry);
   }
 
   newId(): string {
@@ -125,9 +131,9 @@ export class WriterCore {
    */
   async reserved(spends: string | null = null): Promise<ReadonlySet<string>> {
     const reserved = new Set<string>();
-    for (const { transactions, ready, spends: other } of await this.journal.entries()) {
-      if (!ready && spends === other) continue;
-      for (const { raw } of transactions) {
+    for (const entry of await this.journal.entries()) {
+      if (!entry.ready && spends === entry.spends) continue;
+      for (const { raw } of signedFor(entry)) {
         for (const { outpoint } of parseTransaction(raw).inputs) reserved.add(outpointKey(outpoint));
       }
     }
@@ -135,7 +141,10 @@ export class WriterCore {
   }
 
   /** Has the wallet sign what was planned and checks what it returns (W9). @throws WALLET_REFUSED, WALLET_ANSWER_INVALID */
-  async sign(planned: readonly PlannedTransaction[], options: WriteOptions): Promise<readonly SignedTransaction[]> {
+  async sign(
+    planned: readonly Omit<PlannedTransaction, "kind">[],
+    options: WriteOptions,
+  ): Promise<readonly SignedTransaction[]> {
     options.onEvent?.({
       stage: "sign",
       message: `Asking the wallet to sign ${planned.length === 1 ? "a transaction" : `${planned.length} transactions`}`,

@@ -21,6 +21,10 @@ describe("hintOf", () => {
     [new HawserError("NAME_NOT_REGISTERED", "", { name: "alice", status: "free" }), /"hawser name register alice"/],
     [new HawserError("NAME_NOT_REGISTERED", "", { name: "alice", status: "released" }), /"hawser name show alice"/],
     [new HawserError("CONFLICT_PENDING", "", { name: "alice", operation: "" }), /"hawser name show alice"/],
+    [
+      new HawserError("CONFLICT_PENDING", "", { name: "alice", operation: "", unseals: true }),
+      /^Once that is mined, "hawser name recover alice"/,
+    ],
     [new HawserError("ROUTE_KEY_MISMATCH", "", { id: "x", expected: "", got: "" }), /--signer-key/],
     [new HawserError("ROUTE_NO_KEY", "", { id: "x" }), /rotate-key/],
   ])("%s", (error, hint) => {

@@ -46,6 +46,17 @@ describe("the journal", () => {
     ["an update", entry],
     ["a registration", { ...entry, kind: "register", spends: null, floors: [] }],
     ["an update without salt", { ...entry, salt: null }],
+    [
+      "an update with a higher fee",
+      {
+        ...entry,
+        transactions: entry.transactions.map((transaction) => ({
+          ...transaction,
+          earlier: [{ txid: "0e".repeat(32), raw: Uint8Array.of(1) }],
+          children: [{ txid: "0c".repeat(32), raw: Uint8Array.of(2) }],
+        })),
+      },
+    ],
   ])("W3: keeps every part of %s", async (_, given) => {
     const cache = memoryCache();
     await journalOf(cache).put(given);
@@ -94,6 +105,24 @@ describe("the journal", () => {
       code: "CONFLICT_PENDING",
       details: { name: "alice", operation: entry.id },
     });
+  });
+
+  it("W3: revises the transactions of an entry as it is now, and leaves what else changed meanwhile", async () => {
+    const journal = journalOf(memoryCache());
+    await journal.put(entry);
+    await journal.setFloor(entry, { id: "settings", epoch: 2, ver: 9, sha256: null, sig: null });
+    const revised = await journal.revise(entry, ([first]) => (first === undefined ? [] : [{ ...first, txid: "new" }]));
+    expect(revised).toMatchObject({ transactions: [{ txid: "new" }] });
+    const [kept] = await journal.entries();
+    expect(kept).toEqual(revised);
+    expect(kept?.floors).toContainEqual({ id: "settings", epoch: 2, ver: 9, sha256: null, sig: null });
+    expect(await journal.current(entry)).toEqual(kept);
+    expect(await journal.revise(entry, () => null)).toBe(null);
+    expect(await journal.entries()).toEqual([kept]);
+    const other = { ...entry, id: "22".repeat(16) };
+    expect(await journal.current(other)).toBe(null);
+    expect(await journal.revise(other, () => [])).toBe(null);
+    expect(await journal.entries()).toEqual([kept]);
   });
 
   it("W3: amends an entry that is still there, and no other", async () => {
@@ -179,7 +208,7 @@ describe("changes that are too many for one entry", () => {
     await journal.drop({ ...entry, id: "22".repeat(16) });
     await journal.put(large);
     await journal.drop(large);
-    expect(await cache.keys("")).toEqual([]);
+    expect(await cache.keys("journal")).toEqual([]);
   });
 
   it("leave nothing where another run gave the entry up", async () => {

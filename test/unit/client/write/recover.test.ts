@@ -61,6 +61,26 @@ describe("recoverName", () => {
     expect(await alice.journal()).toEqual([]);
   });
 
+  it("C7: a payment in the mempool that spends the seal is told apart from a change, and can be recovered from", async () => {
+    const seal = await alice.seal("anna");
+    const valueSats = (await world.value(seal)) - 500n;
+    const { txid } = await alice.spend([seal], [{ valueSats, script: alice.account.script }]);
+    const told = { code: "CONFLICT_PENDING", details: { name: "anna", operation: txid, unseals: true } };
+    await expect(alice.writer.updateProfile("anna", {})).rejects.toMatchObject(told);
+    await expect(alice.writer.recoverName("anna")).rejects.toMatchObject(told);
+    expect(await world.reader().getName("anna")).toMatchObject({
+      name: { status: "active", unsealed: null, pending: [{ txid, kind: null, height: null }] },
+    });
+    // What takes no transaction goes on all the same.
+    await alice.writer.putMutable("anna", "note", utf8("two"));
+    await world.devnet.mine(1);
+    await alice.writer.recoverName("anna");
+    expect(await world.reader().getMutable("anna", "note")).toMatchObject({
+      data: utf8("two"),
+      name: { unsealed: null },
+    });
+  });
+
   it("is NAME_SEALED where there is nothing to recover", async () => {
     await expect(alice.writer.recoverName("anna")).rejects.toMatchObject({ code: "NAME_SEALED" });
   });
