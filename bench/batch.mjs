@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { lmdbCache } from "../dist/cache/lmdb.js";
+import { esplora } from "../dist/chain/sources/esplora.js";
 import { signSchnorr, verifySchnorr } from "../dist/crypto/schnorr.js";
 import { xOnlyPublicKeyOf } from "../dist/crypto/taproot.js";
 import { startDevnet } from "../dist/devnet/index.js";
@@ -15,6 +16,7 @@ import { limits } from "../dist/limits.js";
 import { diskStorage } from "../dist/storage/disk.js";
 import { memoryStorage } from "../dist/storage/memory.js";
 import { createWriter } from "../dist/writer.js";
+import { proxy } from "./proxy.mjs";
 import { kb, mb, seconds, table } from "./report.mjs";
 
 // A batch of new ids in one transaction, and then of their deletes. 100,000 take several minutes: `batch:100000`.
@@ -104,7 +106,9 @@ async function run(count, kind, directory) {
     },
   };
   const cache = kind === "disk" ? lmdbCache(join(directory, "cache")) : memoryCache();
-  const reader = createReader({ ...devnet.readerOptions({ cache }), storage: [storage] });
+  // The server lives in this process: after a long computation it would close the connection that is used next.
+  const source = await proxy(devnet.sourceUrls[0], 0);
+  const reader = createReader({ network: "regtest", sources: [esplora(source.url)], storage: [storage], cache });
   const writer = createWriter({ reader, storage: [storage], wallet, signer, pollIntervalMs: 20 });
   await writer.registerName("alice");
 
@@ -140,6 +144,7 @@ async function run(count, kind, directory) {
     }),
   );
   await cache.close();
+  source.close();
   await devnet.close();
   process.exit(0);
 }
