@@ -142,7 +142,7 @@ class BatchRun {
       this.#tell(total);
       return result;
     };
-    this.#tell(total, 0);
+    if (total > 0) this.#tell(total, 0);
     await Promise.all([
       ...objects.map(({ key, data }) => each(async () => this.#putObject(await this.#sameData(key, data), signal))),
       ...nodes.map((bytes) => each(() => this.#putObject(bytes, signal))),

@@ -92,7 +92,7 @@ type FreshRoute = Extract<Edit, { readonly kind: "putMutable" }>;
 function keysOf(edits: readonly Edit[]): Promise<readonly string[]> {
   const limit = createLimiter(limits.batchMaxParallel);
   return Promise.all(
-    edits.map((edit) => {
+    edits.map(async (edit) => {
       if (edit.kind === "delete") return edit.key;
       if (edit.kind === "putMutable") return mutableKey(edit.id);
       return limit(async () => immutableKey(contentKey(await dataOf(edit.data, limits.objectMaxBytes))));
