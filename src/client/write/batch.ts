@@ -9,12 +9,12 @@ import { planChange } from "./change.js";
 import { clearCopies, type RemovalOutcome } from "./clear.js";
 import { dataOf, type Edit } from "./edit.js";
 import { type PlannedEdits, planEdits, type RecordEdit } from "./edits-plan.js";
-import { finishedOperation } from "./handle.js";
 import type { JournalFloor } from "./journal.js";
 import { type OperationHandle, worstOutcomes } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
 import { storeRecord, storeUnderRoute } from "./put.js";
+import { unsentOperation } from "./unsent.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** What became of one change of a batch. */
@@ -102,7 +102,26 @@ function planUnchanged(
     run: async ({ signal = options.signal } = {}) => {
       const run = new BatchRun(core, base, planned, options);
       await run.store([], signal);
-      return { ...finishedOperation(core.newId(), run.providers), results: run.results, removals: [] };
+      const keys = planned.keys.map(({ key }) => key);
+      const unsent = await unsentOperation(core, base, keys, run.providers);
+      let removals: readonly RemovalOutcome[] = [];
+      const { id, txids, providers } = unsent;
+      return {
+        id,
+        txids,
+        providers,
+        results: run.results,
+        get state() {
+          return unsent.state;
+        },
+        get removals() {
+          return removals;
+        },
+        wait: async (waiting) => {
+          await unsent.wait(waiting);
+          if (unsent.state === "done") removals = await clearCopies(core, base.name, { ...waiting });
+        },
+      };
     },
   };
 }

@@ -20,12 +20,13 @@ import { changeIndex, getEntry } from "../../profile/index-tree.js";
 import { assertEpochReachable, requireEffectiveKey } from "../../route/route.js";
 import { planChange } from "./change.js";
 import { newEpochs } from "./epochs.js";
-import { finishedOperation, handleOf } from "./handle.js";
+import { handleOf } from "./handle.js";
 import { createRoute, type NewRouteOptions, newRouteKey } from "./new-route.js";
 import type { OperationHandle } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
 import { storeWithFloor } from "./touching.js";
+import { unsentOperation } from "./unsent.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** Options of `putMutable`. */
@@ -97,7 +98,8 @@ function planPutRecord(
     run: async ({ signal = options.signal } = {}) => {
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
       const put = await storeUnderRoute(core, base, route, data, { ...options, signal });
-      return { ...finishedOperation(core.newId(), put.providers), record: put.record, route };
+      const handle = await unsentOperation(core, base, [mutableKey(route.id)], put.providers);
+      return Object.assign(handle, { record: put.record, route });
     },
   };
 }
@@ -216,7 +218,7 @@ export async function planPutImmutable(
   };
   // W2: the same put once more stores the bytes again and sends nothing.
   if (present !== null && content.type === present.type && content.name === present.name) {
-    return planStoreAgain(core, key, present, data, options);
+    return planStoreAgain(core, base, key, present, data, options);
   }
   positionOf(stand);
   const entry = immutableEntry(key, content);
@@ -231,6 +233,7 @@ export async function planPutImmutable(
 
 function planStoreAgain(
   core: WriterCore,
+  base: NameBase,
   key: string,
   content: Content,
   bytes: Uint8Array,
@@ -244,7 +247,7 @@ function planStoreAgain(
     run: async ({ signal = options.signal } = {}) => {
       const { storage, clock } = core.parts;
       const { providers } = await putObject({ bytes, storage, required: core.required(options), clock, signal });
-      return { ...finishedOperation(core.newId(), providers), key, content };
+      return Object.assign(await unsentOperation(core, base, [immutableKey(key)], providers), { key, content });
     },
   };
 }
