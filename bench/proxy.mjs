@@ -7,14 +7,14 @@ export const DELAY_MS = 40;
 /** Every request since the last {@link measured} began. */
 export const log = [];
 
-/** A server that passes requests on to `target`. */
-export async function proxy(target) {
+/** A server that passes requests on to `target`. It never closes a connection that is idle. */
+export async function proxy(target, delayMs = DELAY_MS) {
   const { hostname, port } = new URL(target);
   const server = createServer((incoming, outgoing) => {
     const entry = { url: `${urlOf(server)}${incoming.url}`, start: performance.now(), end: 0, bytes: 0 };
     log.push(entry);
     const forward = request(
-      { hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers },
+      { hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers, agent: false },
       (answer) => {
         const chunks = [];
         answer.on("data", (chunk) => chunks.push(chunk));
@@ -24,12 +24,13 @@ export async function proxy(target) {
             entry.end = performance.now();
             entry.bytes = body.length;
             outgoing.writeHead(answer.statusCode, answer.headers).end(body);
-          }, DELAY_MS);
+          }, delayMs);
         });
       },
     );
     incoming.pipe(forward);
   });
+  server.keepAliveTimeout = 0;
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { url: urlOf(server), close: () => server.closeAllConnections() ?? server.close() };
 }

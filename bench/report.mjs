@@ -42,3 +42,4 @@ export async function medianPair(runs, first, second) {
 export const ms = (seconds) => `${(seconds * 1000).toFixed(seconds < 0.01 ? 3 : 1)} ms`;
 export const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 export const kb = (bytes) => `${(bytes / 1e3).toFixed(1)} kB`;
+export const seconds = (value) => `${value.toFixed(value < 10 ? 2 : 1)} s`;

@@ -137,6 +137,8 @@ class DiskStorage implements StorageProvider {
   async #makeParent(segments: readonly string[]): Promise<string> {
     makeDirectory(this.#root);
     const root = await realpath(this.#root);
+    const there = await this.#inside(root, join(root, ...segments.slice(0, -1)));
+    if (there !== null) return there;
     let current = root;
     for (const segment of segments.slice(0, -1)) {
       const next = join(current, segment);

@@ -1,14 +1,16 @@
 import { abortedError } from "../../deadline.js";
 import { HawserError } from "../../errors.js";
 import { putObject } from "../../immutable/put.js";
+import { limits } from "../../limits.js";
 import { floorKey } from "../../mutable/floor.js";
 import { raiseFloor } from "../../mutable/floor-cache.js";
 import type { Resolution } from "../../name/resolution.js";
 import type { Clock, ProgressEvent, StorageProvider } from "../../ports.js";
+import { createLimiter } from "../../profile/limiter.js";
 import type { ProviderOutcome } from "../../route/provider-writes.js";
 import type { Place } from "./chain-desk.js";
 import { Fate, type FateParts, tolerant } from "./fate.js";
-import type { JournalEntry, JournalTransaction } from "./journal.js";
+import type { JournalEntry, JournalFloor, JournalTransaction } from "./journal.js";
 import type { Removals } from "./removals.js";
 import { isAmong, versionsOf, withMinedVersion } from "./versions.js";
 
@@ -164,12 +166,15 @@ export class PendingOperation implements OperationHandle {
   async settle(): Promise<void> {
     const { core, journal, removals } = this.#parts;
     const { name, tenure } = this.entry;
+    const limit = createLimiter(limits.batchMaxParallel);
     // As the journal has it now: another run may have put a newer record since this one read it.
     for await (const { floors, removes } of journal.changes(this.entry)) {
-      for (const { id, ...floor } of floors) {
+      const raise = async ({ id, ...floor }: JournalFloor): Promise<void> => {
         const key = floorKey({ network: core.parts.network, name, tenure, id });
         await raiseFloor(core.parts.cache, key, floor);
-      }
+      };
+      // Side by side: a cache on disk then keeps several of them with one commit.
+      await Promise.all(floors.map((floor) => limit(() => raise(floor))));
       await removals.add(this.entry, removes);
     }
     await journal.drop(this.entry);
