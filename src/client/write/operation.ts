@@ -11,7 +11,10 @@ import { Fate, type FateParts, tolerant } from "./fate.js";
 import type { JournalEntry, JournalTransaction } from "./journal.js";
 import type { Removals } from "./removals.js";
 
-/** How far a write has come. `done`: it needed no transaction, or its last one is at depth. */
+/**
+ * How far a write has come. `done`: it needed no transaction, or the last one that it needs, be it of an earlier write, is
+ * at depth.
+ */
 export type OperationState = "signed" | "stored" | "broadcast" | "done";
 
 /** How to wait for an operation. */
