@@ -82,6 +82,11 @@ export interface ErrorDetails {
   CHAIN_STALE: { readonly tipAgeMs: number; readonly maxTipAgeMs: number; readonly tipHeight: number };
   /** The seal was spent by an operation of a later protocol version; the older profile is not an answer (C7). */
   CHAIN_UNSUPPORTED_OPERATION: { readonly txid: string; readonly height: number };
+  /**
+   * This machine's clock is behind the chain: headers that were verified before, or those of every source that answers,
+   * are more than 2 hours ahead of it (V1). Whatever was read with it would be of the past.
+   */
+  CHAIN_CLOCK_BEHIND: { readonly height: number; readonly nowMs: number };
   /** A header breaks a rule of V1. */
   CHAIN_HEADER_INVALID: { readonly height: number; readonly reason: string };
   /** A chain forks below the checkpoint or has less than the minimum work (V1). */
@@ -241,6 +246,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   CHAIN_UNAVAILABLE: spec("unknown", "yes"),
   CHAIN_STALE: spec("unknown", "yes"),
   CHAIN_UNSUPPORTED_OPERATION: spec("unknown", "changed"),
+  CHAIN_CLOCK_BEHIND: spec("unknown", "changed"),
   CHAIN_HEADER_INVALID: spec("wrong", "yes"),
   CHAIN_WORK_INSUFFICIENT: spec("wrong", "yes"),
   CHAIN_NETWORK_MISMATCH: spec("input", "changed"),
