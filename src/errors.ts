@@ -187,6 +187,12 @@ export interface ErrorDetails {
 
   /** The cache cannot be opened or written; nothing was returned on the strength of it. */
   CACHE_UNAVAILABLE: { readonly reason: string };
+  /** The read was to ask nobody, and the cache does not hold the answer. */
+  CACHE_MISS: {
+    readonly what: "name" | "profile" | "node" | "record" | "object";
+    /** The name, the hash, or the id. */
+    readonly which: string;
+  };
   /** A cache entry does not decode. */
   CACHE_CORRUPT: { readonly key: string; readonly reason: string };
 
@@ -288,6 +294,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   NETWORK_ABORTED: spec("unknown", "yes"),
   NETWORK_TIME_LIMIT: spec("unknown", "yes"),
   CACHE_UNAVAILABLE: spec("unknown", "changed"),
+  CACHE_MISS: spec("unknown", "yes"),
   CACHE_CORRUPT: spec("unknown", "changed"),
   CONFLICT_NAME_MOVED: spec("conflict", "changed"),
   CONFLICT_RECORD_MOVED: spec("conflict", "changed"),
@@ -341,6 +348,15 @@ export function isHawserError<Code extends ErrorCode = ErrorCode>(
 ): error is HawserError<Code> {
   if (typeof error !== "object" || error === null || !(mark in error)) return false;
   return code === undefined || (error as { code?: unknown }).code === code;
+}
+
+/** The error for what the cache does not hold where nobody else may be asked. */
+export function cacheMiss(
+  what: ErrorDetails["CACHE_MISS"]["what"],
+  which: string,
+  cause?: unknown,
+): HawserError<"CACHE_MISS"> {
+  return new HawserError("CACHE_MISS", `The cache does not hold the ${what} ${which}.`, { what, which }, { cause });
 }
 
 /** The entry for `attempts` that an error of one source or provider becomes. */

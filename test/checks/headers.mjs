@@ -302,8 +302,8 @@ export const checks = [
   ...["testnet4", "signet"].map((id) => ({
     step: "V7",
     check: `An answer that does not say that its chain starts weakly (${id})`,
-    source: "src/name/resolve.ts",
-    remove: "weakStart: network.checkpoint.weakStart,",
+    source: "src/name/as-of.ts",
+    remove: "weakStart: checkpoint.weakStart,",
     put: "weakStart: false,",
     test: "test/unit/client/reader-networks.test.ts",
     name: `V6, V7: ${id}: reads a name with the network's constants and says what its chain rests on`,
@@ -311,8 +311,8 @@ export const checks = [
   {
     step: "V7",
     check: "A signet answer that does not say that block signatures were not checked",
-    source: "src/name/resolve.ts",
-    remove: 'signaturesUnchecked: network.rules === "signet",',
+    source: "src/name/as-of.ts",
+    remove: 'signaturesUnchecked: rules === "signet",',
     put: "signaturesUnchecked: false,",
     test: "test/unit/client/reader-networks.test.ts",
     name: "V6, V7: signet: reads a name with the network's constants and says what its chain rests on",
