@@ -6,6 +6,7 @@ import { mutableKey } from "../../profile/entry.js";
 import { getEntry } from "../../profile/index-tree.js";
 import { assertEpochReachable, requireEffectiveKey } from "../../route/route.js";
 import { clearCopies } from "./clear.js";
+import { nameNow } from "./conflicts.js";
 import type { JournalEntry, JournalKind } from "./journal.js";
 import type { WriteOptions } from "./plan.js";
 import { positionOf, standOf, withProfile } from "./position.js";
@@ -176,6 +177,7 @@ async function finishRecord(core: WriterCore, record: PendingRecord, options: Re
       name,
       expected: `${id}@${epoch}`,
       got: route === null ? "none" : `${id}@${route.epoch}`,
+      state: nameNow(base.resolution.tipState),
     });
   }
   const { asOf, tipState } = base.resolution;

@@ -19,16 +19,23 @@ export async function storeWithFloor(
   route: Route,
   store: (deferFloor: boolean) => Promise<PutRecord>,
 ): Promise<PutRecord> {
-  const { state, tipState } = base.resolution;
   const touching = await lastTouching(core, base, [mutableKey(route.id)]);
-  const isDeep = touching === null && sameHash(state.profileHash, tipState.profileHash);
-  const put = await store(!isDeep);
+  const put = await store(touching !== null || !isProfileDeep(base));
   if (touching !== null && !(await core.journal.setFloor(touching, { id: route.id, ...put.floor }))) {
     const { cache, network } = core.parts.core.parts;
     const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
     await raiseFloor(cache, key, put.floor);
   }
   return put;
+}
+
+/** Whether readers see a route already as this writer does. */
+export async function isRouteDeep(core: WriterCore, base: NameBase, { id }: Route): Promise<boolean> {
+  return isProfileDeep(base) && (await lastTouching(core, base, [mutableKey(id)])) === null;
+}
+
+function isProfileDeep({ resolution: { state, tipState } }: NameBase): boolean {
+  return sameHash(state.profileHash, tipState.profileHash);
 }
 
 /** The last journalled operation that changes one of these keys, or null. */
