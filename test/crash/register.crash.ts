@@ -20,6 +20,7 @@ it("W3: name register, killed at every boundary, takes one PREORDER and one REGI
   });
   // Each name is held by a PREORDER of this person's.
   expect(tenures).toEqual(new Set(world.person.txidsOf("preorder")));
+  expect(kills.count).toBeGreaterThanOrEqual(40);
   expect([...kills.at.keys()]).toEqual(
     expect.arrayContaining(["in cache put journal", "before signature", "after POST /tx", "after document"]),
   );

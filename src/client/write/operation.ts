@@ -14,7 +14,10 @@ import type { JournalEntry, JournalFloor, JournalTransaction } from "./journal.j
 import type { Removals } from "./removals.js";
 import { isAmong, versionsOf, withMinedVersion } from "./versions.js";
 
-/** How far a write has come. `done`: it needed no transaction, or its last one is at depth. */
+/**
+ * How far a write has come. `done`: it needed no transaction, or the last one that it needs, be it of an earlier write, is
+ * at depth.
+ */
 export type OperationState = "signed" | "stored" | "broadcast" | "done";
 
 /** How to wait for an operation. */
