@@ -15,6 +15,7 @@ import { type OperationHandle, worstOutcomes } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
 import { storeRecord, storeUnderRoute } from "./put.js";
+import { sendParents } from "./single.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** What became of one change of a batch. */
@@ -100,6 +101,7 @@ function planUnchanged(
     transactions: [],
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
+      await sendParents(core, base, { ...options, signal });
       const run = new BatchRun(core, base, planned, options);
       await run.store([], signal);
       return { ...finishedOperation(core.newId(), run.providers), results: run.results, removals: [] };

@@ -25,6 +25,7 @@ import { createRoute, type NewRouteOptions, newRouteKey } from "./new-route.js";
 import type { OperationHandle } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
+import { sendParents } from "./single.js";
 import { storeWithFloor } from "./touching.js";
 import type { WriterCore } from "./writer-core.js";
 
@@ -95,6 +96,7 @@ function planPutRecord(
     transactions: [],
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
+      await sendParents(core, base, { ...options, signal });
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
       const put = await storeUnderRoute(core, base, route, data, { ...options, signal });
       return { ...finishedOperation(core.newId(), put.providers), record: put.record, route };
@@ -216,7 +218,7 @@ export async function planPutImmutable(
   };
   // W2: the same put once more stores the bytes again and sends nothing.
   if (present !== null && content.type === present.type && content.name === present.name) {
-    return planStoreAgain(core, key, present, data, options);
+    return planStoreAgain(core, base, key, present, data, options);
   }
   positionOf(stand);
   const entry = immutableEntry(key, content);
@@ -231,6 +233,7 @@ export async function planPutImmutable(
 
 function planStoreAgain(
   core: WriterCore,
+  base: NameBase,
   key: string,
   content: Content,
   bytes: Uint8Array,
@@ -242,6 +245,7 @@ function planStoreAgain(
     transactions: [],
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
+      await sendParents(core, base, { ...options, signal });
       const { storage, clock } = core.parts;
       const { providers } = await putObject({ bytes, storage, required: core.required(options), clock, signal });
       return { ...finishedOperation(core.newId(), providers), key, content };

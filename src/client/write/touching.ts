@@ -1,6 +1,6 @@
 import { equalBytes } from "../../bytes/bytes.js";
 import { floorKey } from "../../mutable/floor.js";
-import { raiseFloor } from "../../mutable/floor-cache.js";
+import { raiseFloor, readFloor } from "../../mutable/floor-cache.js";
 import type { PutRecord } from "../../mutable/put.js";
 import { mutableKey, type Route } from "../../profile/entry.js";
 import type { JournalEntry } from "./journal.js";
@@ -23,18 +23,21 @@ export async function storeWithFloor(
   const touching = await lastTouching(core, base, mutableKey(route.id));
   const isDeep = touching === null && sameHash(state.profileHash, tipState.profileHash);
   const put = await store(!isDeep);
-  if (touching !== null && !(await core.journal.setFloor(touching, { id: route.id, ...put.floor }))) {
-    const { cache, network } = core.parts.core.parts;
-    const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
-    await raiseFloor(cache, key, put.floor);
-  }
+  if (isDeep) return put;
+  if (touching !== null) await core.journal.setFloor(touching, { id: route.id, ...put.floor });
+  const { cache, network } = core.parts.core.parts;
+  const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
+  // An epoch that readers have seen is anchored, perhaps by a change that another run settled meanwhile, without this
+  // floor. Of one that was given up there is no floor: its epoch must not stand above that of the route which readers see.
+  if ((await readFloor(cache, key))?.epoch === put.floor.epoch) await raiseFloor(cache, key, put.floor);
   return put;
 }
 
 /** The last journalled operation that changes a key, or null. */
 async function lastTouching(core: WriterCore, { entries }: NameBase, key: string): Promise<JournalEntry | null> {
   let last: JournalEntry | null = null;
-  for (const entry of entries) if (await core.journal.affects(entry, key)) last = entry;
+  // What is not ready is no part of the base: the route is there without it.
+  for (const entry of entries) if (entry.ready && (await core.journal.affects(entry, key))) last = entry;
   return last;
 }
 
