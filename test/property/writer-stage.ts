@@ -225,7 +225,7 @@ function assertHonest(error: unknown): void {
   if (
     isHawserError(error)
       ? error.outcome !== "bug"
-      : /^(?:dead|before|after|lost)/.test(String((error as Error).message))
+      : /^(?:dead|before|after|lost|glitch)/.test(String((error as Error).message))
   )
     return;
   throw error;

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { utf8 } from "../../../../src/bytes/bytes.js";
+import { contentKey } from "../../../../src/immutable/key.js";
+import type { Writer } from "../../../../src/writer.js";
+import { type Author, atEveryCall, Recorder, through, WriteWorld } from "./world.js";
+
+let world: WriteWorld;
+
+beforeAll(async () => {
+  world = await WriteWorld.start();
+  world.mineOnPoll();
+});
+afterAll(() => world.devnet.close());
+
+const LONG = { timeout: 300_000 };
+const NAME = "alice";
+/** More than any of these writes has effects. */
+const MOST = 40;
+
+interface Kind {
+  readonly write: (writer: Writer, at: string) => Promise<unknown>;
+  /** Whether a reader that knows nothing sees it, and sees all of it. */
+  readonly isDone: (at: string) => Promise<boolean>;
+  readonly transactions: 0 | 1;
+}
+
+async function text(id: string): Promise<string | null> {
+  const read = await world.reader().getMutable(NAME, id);
+  return read.found ? new TextDecoder().decode(read.data) : null;
+}
+
+async function has(data: string): Promise<boolean> {
+  return (await world.reader().getImmutable(NAME, contentKey(utf8(data)))).found;
+}
+
+const kinds: Readonly<Record<string, Kind>> = {
+  record: {
+    write: (writer, at) => writer.putMutable(NAME, "notes", utf8(at)),
+    isDone: async (at) => (await text("notes")) === at,
+    transactions: 0,
+  },
+  "new id": {
+    write: (writer, at) => writer.putMutable(NAME, `new/${at}`, utf8("1")),
+    isDone: async (at) => (await text(`new/${at}`)) === "1",
+    transactions: 1,
+  },
+  add: {
+    write: (writer, at) => writer.putImmutable(NAME, utf8(at)),
+    isDone: has,
+    transactions: 1,
+  },
+  delete: {
+    write: (writer, at) => writer.deleteMutable(NAME, `old/${at}`),
+    isDone: async (at) => (await text(`old/${at}`)) === null,
+    transactions: 1,
+  },
+  batch: {
+    write: (writer, at) => {
+      const batch = writer
+        .batch(NAME)
+        .putMutable(`both/${at}`, utf8("1"))
+        .putImmutable(utf8(`both ${at}`));
+      return batch.deleteMutable(`gone/${at}`).commit();
+    },
+    isDone: async (at) => {
+      const parts = [(await text(`both/${at}`)) === "1", await has(`both ${at}`), (await text(`gone/${at}`)) === null];
+      // All or nothing.
+      expect(new Set(parts).size).toBe(1);
+      return parts.every((part) => part);
+    },
+    transactions: 1,
+  },
+};
+
+// What dies after one effect dies before the next.
+const modes = ["before", "lost"] as const;
+const cases = Object.entries(kinds).flatMap(([kind, value]) => modes.map((mode) => [kind, mode, value] as const));
+
+let author: Author;
+beforeAll(async () => {
+  author = await world.author(5_000_000n);
+  await author.writer.registerName(NAME);
+  const batch = author.writer.batch(NAME).putMutable("notes", utf8("0"));
+  for (const mode of modes) {
+    for (let at = 1; at <= MOST; at++)
+      batch.putMutable(`old/${mode}-${at}`, utf8("1")).putMutable(`gone/${mode}-${at}`, utf8("1"));
+  }
+  await batch.commit();
+});
+
+it.each(cases)(
+  "W3: a %s that is disturbed (%s) at any effect is finished or shown by `resume`",
+  LONG,
+  async (kind, mode, { write, isDone, transactions }) => {
+    const outcomes = new Set<string>();
+    const struck = await atEveryCall(mode, async (fault, n) => {
+      const at = `${mode}-${n}`;
+      const updates = await author.count("update");
+      const recorder = new Recorder();
+      const { writer } = author.start({ gate: through(fault.gate, recorder.gate) });
+      const isAcknowledged = await write(writer, at)
+        .then(() => true)
+        .catch(() => false);
+      if (isAcknowledged) expect(await isDone(at)).toBe(true);
+
+      const shown = await author.writer.pending(NAME);
+      const resumed = await author.writer.resume();
+      expect(resumed.map(({ id }) => id)).toEqual(shown.map(({ id }) => id));
+      for (const { outcome, error } of resumed) {
+        outcomes.add(outcome);
+        expect([outcome, error]).toEqual([outcome === "interrupted" ? outcome : "done", null]);
+      }
+      const wasFinished = await isDone(at);
+      if (isAcknowledged) expect(wasFinished).toBe(true);
+      // What it had sent is there, or it had sent nothing that counts and a call again takes its place.
+      if (recorder.count("source.broadcast") > 0) expect(wasFinished).toBe(true);
+      if (shown.some(({ state }) => state === "pending")) expect(wasFinished).toBe(true);
+      const left = await author.writer.pending();
+      expect(left.every(({ state }) => state === "interrupted")).toBe(true);
+
+      await write(author.writer, at);
+      expect(await isDone(at)).toBe(true);
+      expect((await author.count("update")) - updates).toBe(transactions);
+      expect(await author.writer.pending()).toEqual([]);
+    });
+    expect(struck.length).toBeGreaterThan(3);
+    expect(struck.length).toBeLessThan(MOST);
+    expect(outcomes.has("done")).toBe(true);
+  },
+);
