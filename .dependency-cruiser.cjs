@@ -1,7 +1,7 @@
 /** The layers of the library, lowest first: an import may only point to the same layer or down. */
 const layers = ["bytes", "crypto", "chain", "name", "profile", "route", ["mutable", "immutable"], "plan", "client"];
 const leaves = "^src/(chain/sources|storage|cache|wallet|runtime)/";
-const programs = "^src/(devnet|cli)/";
+const programs = "^src/(devnet|cli|testing)/";
 const entries = "^src/(index|writer)\\.ts$";
 
 const upward = layers.flatMap((layer, i) => {
@@ -50,6 +50,13 @@ module.exports = {
       severity: "error",
       from: { path: "^src/", pathNot: programs },
       to: { path: programs },
+    },
+    {
+      name: "contracts-run-anywhere",
+      comment: "A contract suite runs where the implementation under test runs, and judges it by the port alone.",
+      severity: "error",
+      from: { path: "^src/testing/" },
+      to: { pathNot: "^src/(testing/|bytes/|errors\\.ts$|ports\\.ts$)" },
     },
     {
       name: "reader-without-writer",

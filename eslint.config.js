@@ -44,7 +44,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["bench/**/*.mjs", "scripts/**/*.mjs", "test/checks/*.mjs", "test/browser/*.mjs"],
+    files: ["bench/**/*.mjs", "scripts/**/*.mjs", "test/checks/*.mjs", "test/browser/*.mjs", "test/crash/*.mjs"],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { parserOptions: { project: null } },
     rules: { "no-restricted-imports": "off" },

@@ -20,11 +20,14 @@ const started = [
   "test/browser/*.browser.ts",
   "test/browser/program.mjs",
   "test/browser/vitest.config.ts",
+  "test/crash/*.crash.ts",
+  "test/crash/kill-hook.mjs",
+  "test/crash/vitest.config.ts",
 ];
 
 export default {
   entry: [...new Set(published), ...started],
-  project: ["src/**/*.ts", "test/**/*.ts", "test/browser/*.mjs", "scripts/**/*.mjs", "bench/**/*.mjs"],
+  project: ["src/**/*.ts", "test/**/*.ts", "test/{browser,crash}/*.mjs", "scripts/**/*.mjs", "bench/**/*.mjs"],
   // A type that an exported signature mentions is exported with it, so that a caller can name it.
   ignoreExportsUsedInFile: { interface: true, type: true },
   // Tests and scripts start these as child processes.

@@ -173,9 +173,11 @@ export interface CacheChange<Result> {
 }
 
 /**
- * Local memory of a reader or writer: floors, headers, operations, journal. Keys are at most 400 bytes of ASCII.
+ * Local memory of a reader or writer: floors, headers, operations, journal. Keys are 1 to 400 printable ASCII characters;
+ * any other is `INPUT_INVALID`. Bytes that are given or returned are copied. `cacheContract` of `hawser/testing` tests it.
  * `update` is atomic against every other user of the same cache, other processes and tabs included, and resolves
- * only when the change is durable. Failures throw `CACHE_UNAVAILABLE`; nothing is ever dropped silently.
+ * only when the change is durable. Failures, and calls after `close`, throw `CACHE_UNAVAILABLE`; nothing is ever dropped
+ * silently.
  */
 export interface Cache {
   /** Whether entries outlive the process. */

@@ -61,6 +61,12 @@ function assertSameNetwork(wallet: Wallet | undefined, expected: NetworkId): voi
   throw new HawserError("INPUT_CONFIG_INVALID", `The wallet cannot be used: ${reason}.`, { setting: "wallet", reason });
 }
 
+export type { BatchHandle, BatchResult } from "./client/write/batch.js";
+export type { Batch } from "./client/write/batch-builder.js";
+export type { RemovalOutcome } from "./client/write/clear.js";
+export type { DeleteHandle, DeleteOptions } from "./client/write/delete.js";
+export type { BatchData, ContentLabels, DeleteEditOptions } from "./client/write/edit.js";
+export type { NewRouteOptions } from "./client/write/new-route.js";
 export type { OperationHandle, OperationState, WaitOptions } from "./client/write/operation.js";
 export type { ReleaseOptions, TransferOptions } from "./client/write/ownership.js";
 export type { WriteOptions, WritePlan } from "./client/write/plan.js";
@@ -73,6 +79,7 @@ export type {
 export type { RecoverOptions } from "./client/write/recover.js";
 export type { RegisterHandle, RegisterOptions } from "./client/write/register.js";
 export type { ReservedOutpoint } from "./client/write/reserved.js";
+export type { PendingWrite, ResumedWrite, ResumeOptions } from "./client/write/resume.js";
 export type { RotateKeyOptions } from "./client/write/rotate.js";
 export type { ProfileUpdate, Writer, WriterPlans } from "./client/writer.js";
 export type { PlanCost } from "./plan/registration.js";

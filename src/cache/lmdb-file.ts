@@ -1,28 +1,34 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { lmdbTreeDefect, type ReadAt } from "./lmdb-tree.js";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { LMDB_ENTRY_HEAD_BYTES, lmdbEntryDefect } from "./lmdb-entry.js";
+import { type JudgeTree, type LmdbTree, lmdbTreeDefect, type ReadAt } from "./lmdb-tree.js";
 
 // Offsets in a meta page of LMDB's data version 2, all little-endian.
 const MAGIC = { at: 24, value: 0xbeefc0de };
 const VERSION = { at: 28, value: 2 };
 const PAGE_SIZE_AT = 48;
-const FREE_ROOT_AT = 88;
-const MAIN_ROOT_AT = 136;
+// Of a tree: pad u32, flags u16, depth u16, then u64 each: branch pages, leaf pages, overflow pages, entries, root.
+const FREE_TREE_AT = 48;
+const MAIN_TREE_AT = 96;
 const TRANSACTION_AT = 152;
 const META_BYTES = 160;
 const NO_PAGE = 2n ** 64n - 1n;
 const ATTEMPTS = 3;
+const EMPTY_ATTEMPTS = 25;
+const EMPTY_PAUSE_MS = 20;
 
 /**
- * What is wrong with a database file, or null for a sound, empty or missing one. lmdb maps the file into memory, and
- * one that is cut short or overwritten ends the process instead of failing; so that has to be found out before.
+ * What is wrong with a database file, or null for a sound or missing one. lmdb maps the file into memory, and one that is
+ * cut short or overwritten ends the process instead of failing; so that has to be found out before.
  *
- * Judges the two meta pages and the form of both trees, not what the entries hold: their readers do that. Needs no lock:
- * pages of the newest state are overwritten only after two more commits, and then the file is in use and not judged.
+ * Judges the two meta pages, the form of both trees and whose the keys are, not what the entries hold: their readers do
+ * that. Needs no lock: pages of the newest state are overwritten only after two more commits, and then the file is in use
+ * and not judged.
  */
 export function lmdbFileDefect(path: string): string | null {
   let file: number;
   try {
-    file = openSync(path, "r");
+    // Without O_NONBLOCK a named pipe would be waited for.
+    file = openSync(path, constants.O_RDONLY | (process.platform === "win32" ? 0 : constants.O_NONBLOCK));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
@@ -32,6 +38,7 @@ export function lmdbFileDefect(path: string): string | null {
       const bytes = Buffer.alloc(length);
       return readSync(file, bytes, 0, length, position) === length ? bytes : null;
     };
+    if (!fstatSync(file).isFile()) return "it is not a regular file";
     return findDefect(readAt, () => fstatSync(file).size);
   } finally {
     closeSync(file);
@@ -40,20 +47,24 @@ export function lmdbFileDefect(path: string): string | null {
 
 function findDefect(readAt: ReadAt, sizeOf: () => number): string | null {
   let defect: string | null = null;
+  // M7: lmdb would make a new database of it, without the floors that were there. A file is empty by right only for the
+  // moment in which another process creates it.
+  for (let attempt = 0; sizeOf() === 0; attempt++) {
+    if (attempt === EMPTY_ATTEMPTS) return "it is empty";
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EMPTY_PAUSE_MS);
+  }
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const size = sizeOf();
-    if (size === 0) return null;
     const meta = readNewestMeta(readAt);
     if (typeof meta === "string") {
       // Another process may be writing a meta page at this moment.
       defect = meta;
       continue;
     }
-    const pages = BigInt(Math.floor(size / meta.pageSize));
-    defect = null;
-    for (const root of meta.roots) {
-      if (root !== NO_PAGE) defect ??= lmdbTreeDefect(readAt, root, meta.pageSize, pages);
-    }
+    const { pageSize } = meta;
+    const judge: JudgeTree = { readAt, pageSize, pages: BigInt(Math.floor(size / pageSize)) };
+    const entries = { headBytes: LMDB_ENTRY_HEAD_BYTES, defect: lmdbEntryDefect };
+    defect = lmdbTreeDefect(meta.free, judge) ?? lmdbTreeDefect(meta.main, { ...judge, entries });
     if (defect === null) return null;
     const after = readNewestMeta(readAt);
     if (typeof after !== "string" && after.transaction === meta.transaction) return defect;
@@ -65,7 +76,8 @@ function findDefect(readAt: ReadAt, sizeOf: () => number): string | null {
 interface Meta {
   readonly pageSize: number;
   readonly transaction: bigint;
-  readonly roots: readonly bigint[];
+  readonly free: LmdbTree;
+  readonly main: LmdbTree;
 }
 
 function readNewestMeta(readAt: ReadAt): Meta | string {
@@ -79,7 +91,18 @@ function readNewestMeta(readAt: ReadAt): Meta | string {
   return {
     pageSize,
     transaction: newest.readBigUInt64LE(TRANSACTION_AT),
-    roots: [newest.readBigUInt64LE(FREE_ROOT_AT), newest.readBigUInt64LE(MAIN_ROOT_AT)],
+    free: treeAt(newest, FREE_TREE_AT),
+    main: treeAt(newest, MAIN_TREE_AT),
+  };
+}
+
+function treeAt(meta: Buffer, at: number): LmdbTree {
+  const root = meta.readBigUInt64LE(at + 40);
+  return {
+    root: root === NO_PAGE ? null : root,
+    depth: meta.readUInt16LE(at + 6),
+    leafPages: meta.readBigUInt64LE(at + 16),
+    entries: meta.readBigUInt64LE(at + 32),
   };
 }
 

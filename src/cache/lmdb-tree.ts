@@ -1,6 +1,6 @@
 /**
  * The form of LMDB's B+ trees (data version 2, little-endian), as far as it takes to see whether following one could
- * lead outside the file or into something that is no tree.
+ * lead outside the file or into something that is no tree, or past an entry.
  *
  * Page: number u64, transaction u64, pad u16, flags u16, lower u16, upper u16, then offsets of nodes (u16, counted from
  * the end of this header). Node: low u16, high u16, flags u16, key size u16, key, then the data of a leaf.
@@ -18,26 +18,66 @@ const FIRST_DATA_PAGE = 2n;
 /** Reads `length` bytes at `position` of the file, or null if they are not all there. */
 export type ReadAt = (position: number, length: number) => Buffer | null;
 
-/** What is wrong with the tree whose root is page `root`, or null. */
-export function lmdbTreeDefect(readAt: ReadAt, root: bigint, pageSize: number, pages: bigint): string | null {
-  const open = [root];
+/** A tree, as a meta page tells it. */
+export interface LmdbTree {
+  /** Page of the root, or null of an empty tree. */
+  readonly root: bigint | null;
+  readonly depth: number;
+  readonly leafPages: bigint;
+  readonly entries: bigint;
+}
+
+/** How a tree is judged. */
+export interface JudgeTree {
+  readonly readAt: ReadAt;
+  readonly pageSize: number;
+  /** Pages that the file has. */
+  readonly pages: bigint;
+  /**
+   * Judges an entry by its key and the first `headBytes` of its data, and has keys checked to be in byte order; without
+   * it keys are not looked at.
+   */
+  readonly entries?: { readonly headBytes: number; readonly defect: (key: Buffer, head: Buffer) => string | null };
+}
+
+/** A page to look at, with the bounds that the branches above it set for its keys. */
+interface Visit {
+  readonly number: bigint;
+  readonly depth: number;
+  readonly from: Buffer | null;
+  readonly below: Buffer | null;
+}
+
+/** What is wrong with a tree, or null. */
+export function lmdbTreeDefect(tree: LmdbTree, judge: JudgeTree): string | null {
+  const { readAt, pageSize, pages } = judge;
+  const open: Visit[] = tree.root === null ? [] : [{ number: tree.root, depth: 1, from: null, below: null }];
   const seen = new Set<bigint>();
-  for (let number = open.pop(); number !== undefined; number = open.pop()) {
+  let [leafPages, entries] = [0n, 0n];
+  for (let visit = open.pop(); visit !== undefined; visit = open.pop()) {
+    const { number, depth } = visit;
     if (number < FIRST_DATA_PAGE || number >= pages) return "a page is missing";
     if (seen.has(number)) return "a page is in it twice";
     seen.add(number);
     const page = readAt(Number(number) * pageSize, pageSize);
     const nodes = page === null ? null : nodesOf(page, number);
     if (page === null || nodes === null) return "a page has the wrong form";
+    const isBranch = page.readUInt16LE(18) === BRANCH;
+    if (isBranch !== depth < tree.depth) return "a page has the wrong form";
+    if (judge.entries !== undefined && !areKeysInOrder(page, nodes, visit, isBranch)) return "keys are out of order";
+    if (isBranch) {
+      open.push(...childrenOf(page, nodes, visit));
+      continue;
+    }
+    leafPages += 1n;
+    entries += BigInt(nodes.length);
     for (const node of nodes) {
-      if (page.readUInt16LE(18) === BRANCH) {
-        open.push(BigInt(page.readUIntLE(node, 6)));
-      } else if (!isEntrySound(readAt, page, node, pageSize, pages)) {
-        return "an entry has the wrong form";
-      }
+      const defect = entryDefect(page, node, judge);
+      if (defect !== null) return defect;
     }
   }
-  return null;
+  // Otherwise a part of it could be another, older one.
+  return leafPages === tree.leafPages && entries === tree.entries ? null : "entries are missing";
 }
 
 /** Offsets of the nodes of a branch or leaf, or null for what is neither. */
@@ -57,21 +97,59 @@ function nodesOf(page: Buffer, number: bigint): readonly number[] | null {
   return nodes;
 }
 
-function isEntrySound(readAt: ReadAt, page: Buffer, node: number, pageSize: number, pages: bigint): boolean {
+function keyOf(page: Buffer, node: number): Buffer {
+  return page.subarray(node + NODE_HEADER, node + NODE_HEADER + page.readUInt16LE(node + 6));
+}
+
+/** A search that follows keys finds each entry only where they rise, within what the branches above say. */
+function areKeysInOrder(page: Buffer, nodes: readonly number[], { from, below }: Visit, isBranch: boolean): boolean {
+  let last = from;
+  // The first key of a branch is not used: whatever is smaller than the second is under it.
+  for (const [i, node] of nodes.entries()) {
+    if (isBranch && i === 0) continue;
+    const key = keyOf(page, node);
+    const order = last === null ? 1 : key.compare(last);
+    // Of the first key of a page, the branch above it has a copy.
+    if (order < 0 || (order === 0 && (last !== from || isBranch))) return false;
+    if (below !== null && key.compare(below) >= 0) return false;
+    last = key;
+  }
+  return true;
+}
+
+function childrenOf(page: Buffer, nodes: readonly number[], { depth, from, below }: Visit): readonly Visit[] {
+  return nodes.map((node, i) => {
+    const next = nodes[i + 1];
+    return {
+      number: BigInt(page.readUIntLE(node, 6)),
+      depth: depth + 1,
+      from: i === 0 ? from : keyOf(page, node),
+      below: next === undefined ? below : keyOf(page, next),
+    };
+  });
+}
+
+function entryDefect(page: Buffer, node: number, { readAt, pageSize, pages, entries }: JudgeTree): string | null {
+  const wrongForm = "an entry has the wrong form";
   const size = page.readUInt32LE(node);
   const flags = page.readUInt16LE(node + 4);
   const data = node + NODE_HEADER + page.readUInt16LE(node + 6);
-  if (flags === 0) return data + size <= page.length;
-  if (flags !== BIG_DATA || data + BIG_DATA_BYTES > page.length) return false;
+  const headBytes = Math.min(size, entries?.headBytes ?? 0);
+  if (flags === 0) {
+    if (data + size > page.length) return wrongForm;
+    return entries?.defect(keyOf(page, node), page.subarray(data, data + headBytes)) ?? null;
+  }
+  if (flags !== BIG_DATA || data + BIG_DATA_BYTES > page.length) return wrongForm;
   const first = page.readBigUInt64LE(data);
   const count = page.readBigUInt64LE(data + 16);
-  const header = first < pages ? readAt(Number(first) * pageSize, PAGE_HEADER) : null;
-  return (
-    header !== null &&
+  const start = first < pages ? readAt(Number(first) * pageSize, PAGE_HEADER + headBytes) : null;
+  const isSound =
+    start !== null &&
     first >= FIRST_DATA_PAGE &&
     count * BigInt(pageSize) >= BigInt(PAGE_HEADER + size) &&
     first + count <= pages &&
-    header.readBigUInt64LE(0) === first &&
-    header.readUInt16LE(18) === OVERFLOW
-  );
+    start.readBigUInt64LE(0) === first &&
+    start.readUInt16LE(18) === OVERFLOW;
+  if (!isSound) return wrongForm;
+  return entries?.defect(keyOf(page, node), start.subarray(PAGE_HEADER)) ?? null;
 }

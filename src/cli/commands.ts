@@ -8,6 +8,7 @@ import {
   offlineFlags,
   outFlag,
   outputFlags,
+  resumeFlags,
   writeFlags,
   yesFlag,
 } from "./flags.js";
@@ -226,6 +227,60 @@ export const commands: readonly Command[] = [
     flags: [outFlag, ...lookupFlags],
     examples: ["hawser cat alice 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --out test.txt"],
     load: () => import("./commands/cat.js"),
+  },
+  {
+    words: ["delete"],
+    summary: "Delete a record or immutable data: from the name's index, and then from the stores.",
+    details: [
+      "One transaction. Copies are removed once it is deep enough to stay; should this end before, hawser resume removes " +
+        "them. An object that something else still needs stays. A copy that a store keeps counts for nobody.",
+    ],
+    arguments: [
+      name,
+      { name: "KEY", help: "Id of a record, or a key as list prints it, such as m:settings or i:9f86..." },
+    ],
+    flags: [{ name: "keep-copies", value: null, help: "Leave the copies in the stores" }, ...writeFlags],
+    examples: ["hawser delete alice settings", "hawser delete alice m:feeds/latest --plan"],
+    load: () => import("./commands/delete.js"),
+  },
+  {
+    words: ["batch"],
+    summary: "Make any number of changes of one name with one transaction.",
+    details: [
+      'FILE has one JSON object a line: {"put": ID, ...}, {"add": FILE} or {"delete": KEY}. The data of a put is ' +
+        '{"file": FILE} or {"text": TEXT}; an add may have a type and a fileName. Paths are ' +
+        "relative to the directory of FILE.",
+      "New records, immutable data and deletes become visible together, or not at all. A put to an id that has a record " +
+        "already needs no transaction and is visible at once.",
+    ],
+    arguments: [name, { name: "FILE", help: "The changes; - reads stdin" }],
+    flags: writeFlags,
+    examples: ["hawser batch alice changes.jsonl --plan", "hawser batch alice changes.jsonl --json"],
+    load: () => import("./commands/batch.js"),
+  },
+  {
+    words: ["pending"],
+    summary: "List the writes that were begun and are not finished, one a line.",
+    details: [
+      "From the cache alone. What was interrupted before anything of it was sent is made again by the same command; the " +
+        "rest goes on with hawser resume.",
+    ],
+    arguments: [{ ...name, optional: true, help: "Only of this name" }],
+    flags: keptFlags,
+    examples: ["hawser pending", "hawser pending alice --json"],
+    load: () => import("./commands/pending.js"),
+  },
+  {
+    words: ["resume"],
+    summary: "Go on with the writes that were begun and are not finished.",
+    details: [
+      "Sends the same signed transactions and stores the same data again, never a second transaction. Exits with 3 if " +
+        "one of them cannot be finished now, and with 5 if one lost to another writer.",
+    ],
+    arguments: [{ ...name, optional: true, help: "Only of this name" }],
+    flags: resumeFlags,
+    examples: ["hawser resume", "hawser resume alice --wait broadcast"],
+    load: () => import("./commands/resume.js"),
   },
   {
     words: ["list"],

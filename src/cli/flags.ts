@@ -55,7 +55,7 @@ export const lookupFlags: readonly Flag[] = [
 
 const keyFileFlag: Flag = { name: "key-file", value: "FILE", help: "Key that owns and pays, as keygen makes it" };
 
-const sendFlags: readonly Flag[] = [
+const storeFlags: readonly Flag[] = [
   {
     name: "write-store",
     value: "URL",
@@ -63,14 +63,20 @@ const sendFlags: readonly Flag[] = [
     help: "Where data is written, and read: a URL that takes PUT, or a directory",
   },
   { name: "required", value: "N", help: "Stores that must hold the data (default 1)" },
+];
+
+const waitFlag: Flag = {
+  name: "wait",
+  value: "UNTIL",
+  help: "broadcast (sent; of a registration the PREORDER) or depth (default: until readers see it)",
+};
+
+const sendFlags: readonly Flag[] = [
+  ...storeFlags,
   { name: "fee-rate", value: "SAT/VB", help: "Fee rate (default: the median of what the sources say)" },
   { name: "max-fee-sats", value: "SAT", help: "Refuse to pay more fees than this" },
-  {
-    name: "wait",
-    value: "UNTIL",
-    help: "broadcast (sent; of a registration the PREORDER) or depth (default: until readers see it)",
-  },
-  { name: "plan", value: null, help: "Show cost and transactions; sign, store and send nothing new" },
+  waitFlag,
+  { name: "plan", value: null, help: "Show cost and transactions; sign, store and send nothing" },
 ];
 
 /** Flags of every command that writes data. */
@@ -85,13 +91,16 @@ export const writeFlags: readonly Flag[] = [
   ...sendFlags,
 ];
 
+/** Flags of the command that goes on with what was signed before. */
+export const resumeFlags: readonly Flag[] = [...readFlags, keyFileFlag, ...storeFlags, waitFlag];
+
 /** Flags of the commands that change a name and sign no record with the present key. */
 export const nameFlags: readonly Flag[] = [...readFlags, keyFileFlag, ...sendFlags];
 
 /** Flags of what is verified without a network. */
 export const offlineFlags: readonly Flag[] = [networkFlag, cacheFlag, confirmationsFlag, ...outputFlags];
 
-/** Flags of what is told from the cache alone. */
+/** Flags of what is told of outputs from the cache alone. */
 export const keptFlags: readonly Flag[] = [...readFlags, keyFileFlag];
 
 /** Where there is no way back. */

@@ -30,7 +30,8 @@ export function hintOf(error: unknown, { network, addresses }: HintContext): str
     return `"hawser name show ${name}" tells when it can be registered again.`;
   }
   if (isHawserError(error, "CONFLICT_PENDING")) {
-    return `"hawser name show ${error.details.name}" lists what is pending.`;
+    const { name } = error.details;
+    return `"hawser pending ${name}" lists what this cache has begun, "hawser name show ${name}" what sources see.`;
   }
   if (isHawserError(error, "ROUTE_KEY_MISMATCH")) {
     return (

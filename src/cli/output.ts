@@ -43,6 +43,7 @@ export class Output {
   readonly #color: boolean;
   #hint: string | null = null;
   #lastProgress = "";
+  #lastTenth: number | null = null;
   #progressShown = false;
 
   constructor({ stdout, stderr, json, quiet, color }: OutputOptions) {
@@ -125,8 +126,12 @@ export class Output {
   }
 
   /** What a long call does: on a terminal one line that changes, elsewhere a line for each step that lasts. */
-  readonly progress = ({ stage, message }: ProgressEvent): void => {
+  readonly progress = ({ stage, message, done = 0, total = 0 }: ProgressEvent): void => {
     if (this.quiet || message === this.#lastProgress) return;
+    // A log has no use for a line for each of many thousand things.
+    const tenth = total > 0 ? Math.floor((done * 10) / total) : null;
+    if (tenth !== null && done > 0 && tenth === this.#lastTenth && this.#stderr.isTTY !== true) return;
+    this.#lastTenth = tenth;
     this.#lastProgress = message;
     const text = printable(message);
     if (this.#stderr.isTTY === true) {

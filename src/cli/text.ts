@@ -35,6 +35,6 @@ export function wrap(text: string, width: number): readonly string[] {
 }
 
 /** A count with its noun. */
-export function count(amount: number, noun: string): string {
-  return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
+export function count(amount: number, noun: string, plural = `${noun}s`): string {
+  return `${amount} ${amount === 1 ? noun : plural}`;
 }

@@ -44,7 +44,10 @@ export function withWriter<T>(invocation: Invocation, run: (writing: Writing) =>
     const { wallet, signer } = keys;
     const writer = createWriter({ reader, storage, wallet, signer, required: settings.required });
     const { feeRateSatsPerVbyte, maxFeeSats, timeoutMs } = settings;
-    const writeOptions = { feeRateSatsPerVbyte, maxFeeSats, timeoutMs, signal, waitFor, onEvent: output.progress };
+    const onEvent = output.progress;
+    // A plan shows; what is pending is finished by what writes.
+    const finishPending = !(args.declares("plan") && args.isSet("plan"));
+    const writeOptions = { feeRateSatsPerVbyte, maxFeeSats, timeoutMs, signal, waitFor, onEvent, finishPending };
     try {
       return await run({ ...reading, writer, keys, writeOptions });
     } catch (error) {

@@ -11,6 +11,9 @@ import { raiseFloor, readFloor } from "./floor-cache.js";
 import { type MutableRecord, type ParseRecordOptions, type RecordContext, recordBodyLimit } from "./record.js";
 import { floorOf, type RecordBounds, type ReplicaVerdict, type SelectedRecord, selectRecord } from "./select.js";
 
+/** Times that a read begins anew because others with the same cache were faster. */
+const MAX_OVERTAKEN = 8;
+
 /** A read of one mutable record. */
 export interface GetRecordInput extends RecordBounds, ParseRecordOptions {
   readonly context: RecordContext;
@@ -53,12 +56,14 @@ export interface GotRecord {
 export async function getRecord(input: GetRecordInput): Promise<GotRecord> {
   const key = floorKey(input.context);
   const cached = await readFloor(input.cache, key);
-  const first = await readOnce(input, key, cached, input.replies ?? fetchRecordReplies(input));
-  if ("record" in first) return first;
-  // Another call returned something newer in the meantime: what was fetched before it is too old, not a replay.
-  const second = await readOnce(input, key, first.moved, fetchRecordReplies(input));
-  if ("record" in second) return second;
-  throw second.error;
+  let got = await readOnce(input, key, cached, input.replies ?? fetchRecordReplies(input));
+  // Another call returned something newer in the meantime: what was fetched before it is too old, not a replay. Beside
+  // busy writers that happens several times in a row; replicas alone cannot make it happen.
+  for (let again = 0; "moved" in got && again < MAX_OVERTAKEN; again++) {
+    got = await readOnce(input, key, got.moved, fetchRecordReplies(input));
+  }
+  if ("moved" in got) throw got.error;
+  return got;
 }
 
 /** The floor rose above what this call fetched. */

@@ -47,7 +47,9 @@ export class ReadBudget {
 
   /** ms that are left, 0 when there are none. */
   remainingMs(): number {
-    return Math.max(0, this.#startedMs + this.#timeoutMs - this.#clock.nowMs());
+    const leftMs = this.#startedMs + this.#timeoutMs - this.#clock.nowMs();
+    // A clock that is set back must not give a read more time than it was given.
+    return Math.min(this.#timeoutMs, Math.max(0, leftMs));
   }
 
   #exhausted(limit: string, max: number, words: string): HawserError<"NETWORK_TIME_LIMIT"> {

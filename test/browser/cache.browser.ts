@@ -123,6 +123,15 @@ describe.skipIf(executable === null)("in Chromium", () => {
     });
   });
 
+  describe("the contract of caches", () => {
+    it.each(["bundled", "unbundled"])("this browser's IndexedDB keeps it: %s", async (kind) => {
+      const page = await openPage(context, `${site.origin}/${kind}`);
+      const told = (await call(page, "contract")) as readonly { readonly name: string; readonly message: unknown }[];
+      expect(told.filter(({ message }) => message !== null)).toEqual([]);
+      expect(told.length).toBeGreaterThan(30);
+    });
+  });
+
   describe("tabs and a worker that race", () => {
     it("M7: lose no update of one entry", async () => {
       const tabs = await Promise.all([1, 2].map(() => openPage(context, `${site.origin}/bundled`)));

@@ -6,6 +6,7 @@ import { createReader, isHawserError } from "hawser";
 import { indexedDbCache } from "hawser/cache/indexed-db";
 import { esplora } from "hawser/chain/esplora";
 import { http } from "hawser/storage/http";
+import { cacheContract } from "hawser/testing";
 
 const text = (bytes) => new TextDecoder().decode(bytes);
 
@@ -116,6 +117,19 @@ const calls = {
 
   size: ({ databaseName, key }) =>
     outcomeOf(async () => ({ bytes: (await cacheOf(databaseName).get(key))?.length ?? null })),
+
+  /** Runs the contract suite of caches against this browser's IndexedDB: the message of each case, null where it passes. */
+  async contract() {
+    const told = [];
+    for (const { name, run } of cacheContract({ open: (databaseName) => indexedDbCache({ databaseName }) })) {
+      const message = await run().then(
+        () => null,
+        (error) => error.message,
+      );
+      told.push({ name, message });
+    }
+    return told;
+  },
 
   keys: ({ databaseName, prefix }) => outcomeOf(async () => cacheOf(databaseName).keys(prefix)),
 };

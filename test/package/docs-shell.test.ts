@@ -37,8 +37,8 @@ describe("shell commands in the documentation", () => {
   it("are all run by npm's test or below", () => {
     expect(blocks.filter(isAlias)).toHaveLength(1);
     const others = blocks.filter((block) => !isNpm(block) && !isAlias(block)).map(({ page }) => page);
-    const guides = ["docs/guides/devnet.md", "docs/guides/devnet.md", "docs/guides/node.md"];
-    expect(others).toEqual(["README.md", "README.md", ...guides]);
+    const [readme, devnet, node] = ["README.md", "docs/guides/devnet.md", "docs/guides/node.md"];
+    expect(others).toEqual([readme, readme, devnet, devnet, node, node]);
   });
 });
 
@@ -78,11 +78,11 @@ describe.runIf(mayRun)(`shell commands, in a checkout (missing here: ${missing.j
     }
   }
 
-  it("of the README: a name from key to file, in two shells; of the Node guide: its further life", {
+  it("of the README: a name from key to file, in two shells; of the Node guide: many changes, and its further life", {
     timeout: 300_000,
   }, async () => {
     const [first, second] = blocks.filter((block) => block.page === "README.md" && !isNpm(block) && !isAlias(block));
-    const [life] = blocks.filter(({ page }) => page === "docs/guides/node.md");
+    const [many, life] = blocks.filter(({ page }) => page === "docs/guides/node.md");
     expect(first).toSatisfy(startsDevnet);
     await withDevnet(first, async (said) => {
       const settings = said.split("\n").filter((line) => /^ *export /.test(line));
@@ -100,6 +100,9 @@ describe.runIf(mayRun)(`shell commands, in a checkout (missing here: ${missing.j
       expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ found: true, name: { status: "active" } });
       expect(stderr).toMatch(/ fresh +version 1$/m);
       expect(readFileSync(join(checkout, "copy.md"), "utf8")).toBe(read("README.md"));
+      const changed = (await run(many)).lines;
+      expect(changed).toContain("m:feeds/latest  version 1");
+      expect(changed.at(-1)).toBe("m:feeds/latest is deleted from alice");
       const later = (await run(life)).lines;
       expect(later).toContainEqual(expect.stringMatching(/^settings of alice has version 2, /));
       expect(later).toContainEqual(expect.stringMatching(/^[0-9a-f]{64}:1 {2}seal {2}alice {2}\d+ sat$/));

@@ -9,13 +9,13 @@ import { planChange } from "./change.js";
 import { clearCopies, type RemovalOutcome } from "./clear.js";
 import { dataOf, type Edit } from "./edit.js";
 import { type PlannedEdits, planEdits, type RecordEdit } from "./edits-plan.js";
-import { finishedOperation } from "./handle.js";
 import type { JournalFloor } from "./journal.js";
 import { type OperationHandle, worstOutcomes } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
 import { storeRecord, storeUnderRoute } from "./put.js";
 import { sendParents } from "./single.js";
+import { unsentOperation } from "./unsent.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** What became of one change of a batch. */
@@ -104,7 +104,26 @@ function planUnchanged(
       await sendParents(core, base, { ...options, signal });
       const run = new BatchRun(core, base, planned, options);
       await run.store([], signal);
-      return { ...finishedOperation(core.newId(), run.providers), results: run.results, removals: [] };
+      const keys = planned.keys.map(({ key }) => key);
+      const unsent = await unsentOperation(core, base, keys, run.providers);
+      let removals: readonly RemovalOutcome[] = [];
+      const { id, txids, providers } = unsent;
+      return {
+        id,
+        txids,
+        providers,
+        results: run.results,
+        get state() {
+          return unsent.state;
+        },
+        get removals() {
+          return removals;
+        },
+        wait: async (waiting) => {
+          await unsent.wait(waiting);
+          if (unsent.state === "done") removals = await clearCopies(core, base.name, { ...waiting });
+        },
+      };
     },
   };
 }
@@ -144,7 +163,7 @@ class BatchRun {
       this.#tell(total);
       return result;
     };
-    this.#tell(total, 0);
+    if (total > 0) this.#tell(total, 0);
     await Promise.all([
       ...objects.map(({ key, data }) => each(async () => this.#putObject(await this.#sameData(key, data), signal))),
       ...nodes.map((bytes) => each(() => this.#putObject(bytes, signal))),

@@ -20,13 +20,14 @@ import { changeIndex, getEntry } from "../../profile/index-tree.js";
 import { assertEpochReachable, requireEffectiveKey } from "../../route/route.js";
 import { planChange } from "./change.js";
 import { newEpochs } from "./epochs.js";
-import { finishedOperation, handleOf } from "./handle.js";
+import { handleOf } from "./handle.js";
 import { createRoute, type NewRouteOptions, newRouteKey } from "./new-route.js";
 import type { OperationHandle } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
 import { sendParents } from "./single.js";
 import { storeWithFloor } from "./touching.js";
+import { unsentOperation } from "./unsent.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** Options of `putMutable`. */
@@ -99,7 +100,8 @@ function planPutRecord(
       await sendParents(core, base, { ...options, signal });
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
       const put = await storeUnderRoute(core, base, route, data, { ...options, signal });
-      return { ...finishedOperation(core.newId(), put.providers), record: put.record, route };
+      const handle = await unsentOperation(core, base, [mutableKey(route.id)], put.providers);
+      return Object.assign(handle, { record: put.record, route });
     },
   };
 }
@@ -248,7 +250,7 @@ function planStoreAgain(
       await sendParents(core, base, { ...options, signal });
       const { storage, clock } = core.parts;
       const { providers } = await putObject({ bytes, storage, required: core.required(options), clock, signal });
-      return { ...finishedOperation(core.newId(), providers), key, content };
+      return Object.assign(await unsentOperation(core, base, [immutableKey(key)], providers), { key, content });
     },
   };
 }

@@ -20,7 +20,7 @@ export async function storeWithFloor(
   store: (deferFloor: boolean) => Promise<PutRecord>,
 ): Promise<PutRecord> {
   const { state, tipState } = base.resolution;
-  const touching = await lastTouching(core, base, mutableKey(route.id));
+  const touching = await lastTouching(core, base, [mutableKey(route.id)]);
   const isDeep = touching === null && sameHash(state.profileHash, tipState.profileHash);
   const put = await store(!isDeep);
   if (isDeep) return put;
@@ -33,12 +33,18 @@ export async function storeWithFloor(
   return put;
 }
 
-/** The last journalled operation that changes a key, or null. */
-async function lastTouching(core: WriterCore, { entries }: NameBase, key: string): Promise<JournalEntry | null> {
-  let last: JournalEntry | null = null;
-  // What is not ready is no part of the base: the route is there without it.
-  for (const entry of entries) if (entry.ready && (await core.journal.affects(entry, key))) last = entry;
-  return last;
+/** The last journalled operation that changes one of these keys, or null. */
+export async function lastTouching(
+  core: WriterCore,
+  { entries }: Pick<NameBase, "entries">,
+  keys: readonly string[],
+): Promise<JournalEntry | null> {
+  for (const entry of [...entries].reverse()) {
+    // What is not ready is no part of the base: the route is there without it.
+    if (!entry.ready) continue;
+    for (const key of keys) if (await core.journal.affects(entry, key)) return entry;
+  }
+  return null;
 }
 
 function sameHash(a: Uint8Array | null, b: Uint8Array | null): boolean {

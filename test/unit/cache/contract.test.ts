@@ -1,42 +1,45 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
-import { afterAll, beforeAll, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { indexedDbCache } from "../../../src/cache/indexed-db.js";
 import { lmdbCache } from "../../../src/cache/lmdb.js";
 import { memoryCache } from "../../../src/cache/memory.js";
-import { describeCacheContract } from "./contract.js";
+import { cacheContract } from "../../../src/testing/index.js";
 
-describeCacheContract("memory", async () => ({
-  cache: memoryCache(),
-  durable: false,
-  close: async () => undefined,
-}));
+describe("memory", () => {
+  for (const { name, run } of cacheContract({ open: memoryCache, shared: false })) it(name, run);
 
-describeCacheContract("lmdb", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "hawser-lmdb-"));
-  return {
-    cache: lmdbCache(join(directory, "cache")),
-    durable: true,
-    reopen: () => lmdbCache(join(directory, "cache")),
-    close: () => rm(directory, { recursive: true }),
-  };
+  it("says that it is not durable", () => {
+    expect(memoryCache().durable).toBe(false);
+  });
 });
 
-beforeAll(() => {
-  vi.stubGlobal("IDBKeyRange", IDBKeyRange);
-});
-afterAll(() => {
-  vi.unstubAllGlobals();
+describe("lmdb", () => {
+  const directory = mkdtempSync(join(tmpdir(), "hawser-contract-"));
+  afterAll(() => {
+    rmSync(directory, { recursive: true });
+  });
+  for (const { name, run } of cacheContract({ open: (place) => lmdbCache(join(directory, place)) })) it(name, run);
+
+  it("says that it is durable", () => {
+    expect(lmdbCache(directory).durable).toBe(true);
+  });
 });
 
-describeCacheContract("indexed-db", async () => {
-  vi.stubGlobal("indexedDB", new IDBFactory());
-  return {
-    cache: indexedDbCache(),
-    durable: true,
-    reopen: () => indexedDbCache(),
-    close: async () => undefined,
-  };
+describe("indexed-db", () => {
+  beforeAll(() => {
+    vi.stubGlobal("indexedDB", new IDBFactory());
+    vi.stubGlobal("IDBKeyRange", IDBKeyRange);
+  });
+  afterAll(() => {
+    vi.unstubAllGlobals();
+  });
+  for (const { name, run } of cacheContract({ open: (databaseName) => indexedDbCache({ databaseName }) }))
+    it(name, run);
+
+  it("says that it is durable", () => {
+    expect(indexedDbCache().durable).toBe(true);
+  });
 });

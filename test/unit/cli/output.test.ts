@@ -53,6 +53,13 @@ describe("Output", () => {
     expect(stderr()).toBe("Waiting\n");
   });
 
+  it("tells of many things a line for each tenth, and for the first and last", () => {
+    const { output, stderr } = collectingOutput();
+    for (let done = 0; done <= 1_000; done++)
+      output.progress({ stage: "store", message: `${done} stored`, done, total: 1_000 });
+    expect(stderr().split("\n")).toEqual([...Array.from({ length: 11 }, (_, at) => `${at * 100} stored`), ""]);
+  });
+
   it("says nothing but warnings and errors when it is to be quiet", async () => {
     const { output, stdout, stderr } = collectingOutput({ quiet: true });
     output.progress(event("wait", "Waiting"));

@@ -4,15 +4,13 @@ import { memoryCache } from "../../../src/cache/memory.js";
 import { checkedCache } from "../../../src/client/checked-cache.js";
 import { sha256 } from "../../../src/crypto/hash.js";
 import type { Cache } from "../../../src/ports.js";
-import { describeCacheContract } from "../cache/contract.js";
+import { cacheContract } from "../../../src/testing/index.js";
 import { expectCode } from "../storage/expect-code.js";
 
 // A cache of at most 400 bytes a key stays one.
-describeCacheContract("checked", async () => ({
-  cache: checkedCache(memoryCache()),
-  durable: false,
-  close: async () => undefined,
-}));
+describe("checked", () => {
+  for (const { name, run } of cacheContract({ open: () => checkedCache(memoryCache()), shared: false })) it(name, run);
+});
 
 /** Sources and providers can supply these again. */
 const REPLACEABLE = [

@@ -138,6 +138,22 @@ describe("getRecord", () => {
     expect(asked).toBe(2);
   });
 
+  it("M7: a read that others overtake again and again is no replay", async () => {
+    const cache = memoryCache();
+    let asked = 0;
+    const busy = readerThat("a", async () => {
+      asked++;
+      const bytes = signed(asked, "c");
+      // Another process puts the next version and tells the cache, before this one comes to it.
+      if (asked < 7) await raiseFloor(cache, key, floorAt(asked + 1, "c"));
+      return { bytes, tag: null };
+    });
+    const storage = [busy];
+    const first = fetchRecordReplies(inputWith(storage, { cache }));
+    expect((await getRecord(inputWith(storage, { cache, replies: first }))).record.ver).toBe(7);
+    expect(asked).toBe(7);
+  });
+
   it("M7: replicas are asked again when the replies were asked for before another read returned something newer", async () => {
     const cache = memoryCache();
     const early = inputWith([serves("a", signed(3, "c"))], { cache });

@@ -11,6 +11,7 @@ import { answering, WriteWorld } from "./world.js";
 
 /** More than one entry of the journal holds. */
 const MANY = 1_030;
+const broadcast = { waitFor: "broadcast" } as const;
 const LONG = { timeout: 120_000 };
 const idOf = (n: number): string => `n/${String(n).padStart(4, "0")}`;
 
@@ -28,7 +29,7 @@ it("W3, M7, W8: a change of more than 1,000 keys is kept in parts, of which none
 
   const batch = start().writer.batch("alice");
   for (let n = 0; n < MANY; n++) batch.putMutable(idOf(n), () => utf8(`${n}`));
-  const handle = await batch.commit({ waitFor: "broadcast" });
+  const handle = await batch.commit(broadcast);
   expect(handle.results.map(({ key }) => key)).toEqual(Array.from({ length: MANY }, (_, n) => `m:${idOf(n)}`));
   const [entry] = await author.journal("alice");
   expect(entry).toMatchObject({ affectedIds: [], floors: [], parts: ["m:n/0000", "m:n/1000"] });
@@ -37,7 +38,7 @@ it("W3, M7, W8: a change of more than 1,000 keys is kept in parts, of which none
   expect(shown?.affectedIds).toHaveLength(100);
 
   // Puts under routes that no block anchors yet: their floors rise with the others.
-  for (const n of [3, 1_029]) await start().writer.putMutable("alice", idOf(n), utf8("more"));
+  for (const n of [3, 1_029]) await start().writer.putMutable("alice", idOf(n), utf8("more"), broadcast);
   expect(await Promise.all([0, 3, 1_029].map(versionOf))).toEqual([null, null, null]);
   await world.devnet.mine(1);
   expect(await start().writer.resume()).toMatchObject([{ id: handle.id, outcome: "done" }]);
@@ -49,7 +50,7 @@ it("W3, M7, W8: a change of more than 1,000 keys is kept in parts, of which none
 
   const gone = start().writer.batch("alice");
   for (let n = 0; n < MANY; n++) gone.deleteMutable(idOf(n));
-  await gone.commit({ waitFor: "broadcast" });
+  await gone.commit(broadcast);
   await world.devnet.mine(1);
   // It dies while it clears: each part has a list of its own, and what was not reached stays in it.
   let removed = 0;

@@ -91,7 +91,7 @@ beforeAll(async () => {
 it.each(cases)(
   "W3: a %s that is disturbed (%s) at any effect is finished or shown by `resume`",
   LONG,
-  async (kind, mode, { write, isDone, transactions }) => {
+  async (_, mode, { write, isDone, transactions }) => {
     const outcomes = new Set<string>();
     const struck = await atEveryCall(mode, async (fault, n) => {
       const at = `${mode}-${n}`;

@@ -71,7 +71,8 @@ describe("M7: the floor of a record that is put while", () => {
       await author.writer.resume();
       expect(await author.journal()).toEqual([]);
     });
-    await author.start({ gate }).writer.putMutable("alice", "notes", utf8("2"));
+    const put = author.start({ gate }).writer.putMutable("alice", "notes", utf8("2"));
+    await expect(put).rejects.toMatchObject({ code: "CONFLICT_NAME_MOVED" });
     expect(await floorOf("notes")).toBeNull();
   });
 
