@@ -19,7 +19,12 @@ it("W3, M7, W8: a change of more than 1,000 keys is kept in parts, of which none
   await using world = await WriteWorld.start({ mine: "manual" });
   const author = await world.author(3_000_000n);
   const storage = [memoryStorage()];
-  const start = (gate = answering("none", (run) => run())) => author.start({ storage, gate });
+  // Nothing else here waits for anything: without it no connection would notice for a minute that it was closed.
+  const turning = answering("store.write", async (run) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return run();
+  });
+  const start = (gate = turning) => author.start({ storage, gate });
   const { tenure } = await mining(world, () => start().writer.registerName("alice"));
   const context = { network: networks.regtest, name: parseName("alice"), tenure };
   const versionOf = async (n: number) => {
