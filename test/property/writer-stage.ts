@@ -223,9 +223,7 @@ function recordOf(open: readonly Attempt[], key: string | undefined): readonly A
 /** Whatever fails, the caller is told so in the library's own words, and nothing of it is its own fault. */
 function assertHonest(error: unknown): void {
   if (
-    isHawserError(error)
-      ? error.outcome !== "bug"
-      : /^(?:dead|before|after|lost|glitch)/.test(String((error as Error).message))
+    isHawserError(error) ? error.outcome !== "bug" : /^(?:dead|before|after|lost|glitch)/.test((error as Error).message)
   )
     return;
   throw error;

@@ -25,13 +25,13 @@ interface Kind {
   readonly transactions: 0 | 1;
 }
 
-async function text(id: string): Promise<string | null> {
-  const read = await world.reader().getMutable(NAME, id);
+async function text(id: string, reader = world.reader()): Promise<string | null> {
+  const read = await reader.getMutable(NAME, id);
   return read.found ? new TextDecoder().decode(read.data) : null;
 }
 
-async function has(data: string): Promise<boolean> {
-  return (await world.reader().getImmutable(NAME, contentKey(utf8(data)))).found;
+async function has(data: string, reader = world.reader()): Promise<boolean> {
+  return (await reader.getImmutable(NAME, contentKey(utf8(data)))).found;
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
@@ -47,7 +47,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
   add: {
     write: (writer, at) => writer.putImmutable(NAME, utf8(at)),
-    isDone: has,
+    isDone: (at) => has(at),
     transactions: 1,
   },
   delete: {
@@ -64,7 +64,9 @@ const kinds: Readonly<Record<string, Kind>> = {
       return batch.deleteMutable(`gone/${at}`).commit();
     },
     isDone: async (at) => {
-      const parts = [(await text(`both/${at}`)) === "1", await has(`both ${at}`), (await text(`gone/${at}`)) === null];
+      const reader = world.reader();
+      const put = (await text(`both/${at}`, reader)) === "1";
+      const parts = [put, await has(`both ${at}`, reader), (await text(`gone/${at}`, reader)) === null];
       // All or nothing.
       expect(new Set(parts).size).toBe(1);
       return parts.every((part) => part);
@@ -94,7 +96,7 @@ function sentBy({ calls }: Recorder): ReadonlySet<string> {
 }
 
 it.each(cases)(
-  "W3: a %s that is disturbed (%s) at any effect is finished or shown by `resume`",
+  "W3: %s, disturbed (%s) at any effect, is finished or shown by `resume`",
   LONG,
   async (_, mode, { write, isDone, transactions }) => {
     const author = await owner();
