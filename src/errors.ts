@@ -82,6 +82,11 @@ export interface ErrorDetails {
   CHAIN_STALE: { readonly tipAgeMs: number; readonly maxTipAgeMs: number; readonly tipHeight: number };
   /** The seal was spent by an operation of a later protocol version; the older profile is not an answer (C7). */
   CHAIN_UNSUPPORTED_OPERATION: { readonly txid: string; readonly height: number };
+  /**
+   * This machine's clock is behind the chain: headers that were verified before, or those of every source that answers,
+   * are more than 2 hours ahead of it (V1). Whatever was read with it would be of the past.
+   */
+  CHAIN_CLOCK_BEHIND: { readonly height: number; readonly nowMs: number };
   /** A header breaks a rule of V1. */
   CHAIN_HEADER_INVALID: { readonly height: number; readonly reason: string };
   /** A chain forks below the checkpoint or has less than the minimum work (V1). */
@@ -182,6 +187,12 @@ export interface ErrorDetails {
 
   /** The cache cannot be opened or written; nothing was returned on the strength of it. */
   CACHE_UNAVAILABLE: { readonly reason: string };
+  /** The read was to ask nobody, and the cache does not hold the answer. */
+  CACHE_MISS: {
+    readonly what: "name" | "profile" | "node" | "record" | "object";
+    /** The name, the hash, or the id. */
+    readonly which: string;
+  };
   /** A cache entry does not decode. */
   CACHE_CORRUPT: { readonly key: string; readonly reason: string };
 
@@ -241,6 +252,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   CHAIN_UNAVAILABLE: spec("unknown", "yes"),
   CHAIN_STALE: spec("unknown", "yes"),
   CHAIN_UNSUPPORTED_OPERATION: spec("unknown", "changed"),
+  CHAIN_CLOCK_BEHIND: spec("unknown", "changed"),
   CHAIN_HEADER_INVALID: spec("wrong", "yes"),
   CHAIN_WORK_INSUFFICIENT: spec("wrong", "yes"),
   CHAIN_NETWORK_MISMATCH: spec("input", "changed"),
@@ -282,6 +294,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   NETWORK_ABORTED: spec("unknown", "yes"),
   NETWORK_TIME_LIMIT: spec("unknown", "yes"),
   CACHE_UNAVAILABLE: spec("unknown", "changed"),
+  CACHE_MISS: spec("unknown", "yes"),
   CACHE_CORRUPT: spec("unknown", "changed"),
   CONFLICT_NAME_MOVED: spec("conflict", "changed"),
   CONFLICT_RECORD_MOVED: spec("conflict", "changed"),
@@ -335,6 +348,15 @@ export function isHawserError<Code extends ErrorCode = ErrorCode>(
 ): error is HawserError<Code> {
   if (typeof error !== "object" || error === null || !(mark in error)) return false;
   return code === undefined || (error as { code?: unknown }).code === code;
+}
+
+/** The error for what the cache does not hold where nobody else may be asked. */
+export function cacheMiss(
+  what: ErrorDetails["CACHE_MISS"]["what"],
+  which: string,
+  cause?: unknown,
+): HawserError<"CACHE_MISS"> {
+  return new HawserError("CACHE_MISS", `The cache does not hold the ${what} ${which}.`, { what, which }, { cause });
 }
 
 /** The entry for `attempts` that an error of one source or provider becomes. */

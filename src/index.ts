@@ -66,11 +66,15 @@ export {
   verifyBundle,
   verifyBundleWithReader,
 } from "./client/bundle.js";
+export { type EvictOptions, evictValues } from "./client/evict-values.js";
 export type { Expectation } from "./client/expectation.js";
 export type { ExportedBundle, ExportOptions } from "./client/export-bundle.js";
 export { exportFloors, type ImportedFloors, importFloors } from "./client/floors.js";
-export type { ListOptions, MutableReadOptions, Reader, ReadOptions } from "./client/reader.js";
+export type { ReadPolicy } from "./client/policy.js";
+export type { ListOptions, MutableReadOptions, ReadOptions } from "./client/read-options.js";
+export type { Reader } from "./client/reader.js";
 export type {
+  AnswerOrigin,
   FoundImmutable,
   FoundList,
   FoundMutable,
@@ -86,6 +90,7 @@ export {
   type ErrorCode,
   type ErrorDetails,
   errorCodes,
+  type ForkProof,
   HawserError,
   type HawserErrorJson,
   isHawserError,
@@ -94,6 +99,7 @@ export {
 } from "./errors.js";
 export { limits } from "./limits.js";
 export type { ReplicaVerdict } from "./mutable/select.js";
+export { verifyForkProof } from "./mutable/verify-fork.js";
 export type { AsOf, PendingOperation } from "./name/resolution.js";
 export type * from "./ports.js";
 export type { Content, IndexEntry, Route } from "./profile/entry.js";

@@ -6,6 +6,7 @@ import { type HeaderChain, meetsMinimumWork, selectBestChain } from "./header-ch
 import { askHeaders, askTip } from "./source-calls.js";
 import { noteForeignChain } from "./source-network.js";
 import { askEach, type Panel, type Seat } from "./union.js";
+import { clockBehind, isAheadOfTime } from "./verify-headers.js";
 
 /** headers - how far back the first look for a fork point goes; it doubles from there. */
 const FORK_STEP = 16;
@@ -31,7 +32,7 @@ export async function askTips(panel: Panel): Promise<Tips> {
  * Follows every source's chain to its tip and returns the best valid one (V1), the stored chain competing with them.
  * Each seat is left with the valid part of its own chain, or with its failure.
  *
- * @throws CHAIN_WORK_INSUFFICIENT when the best chain has less than the shipped minimum work
+ * @throws CHAIN_CLOCK_BEHIND when the chain of every source that answers is ahead of the clock; CHAIN_WORK_INSUFFICIENT when the best chain has less than the shipped minimum work
  */
 export async function syncHeaders(panel: Panel, tips: Tips, stored: HeaderChain): Promise<HeaderChain> {
   const completed: HeaderChain[] = [];
@@ -62,6 +63,11 @@ export async function syncHeaders(panel: Panel, tips: Tips, stored: HeaderChain)
     return seat.chain !== null;
   });
   const best = selectBestChain(stored, completed);
+  const answered = panel.seats.filter(({ chain }) => chain !== null);
+  // V7: cut off there, the past would pass for the present. One source alone may lie about the time.
+  if (answered.length > 0 && answered.every(({ failure }) => isAheadOfTime(failure))) {
+    throw clockBehind(best.tipHeight + 1, panel.clock.nowMs());
+  }
   if (!meetsMinimumWork(best)) {
     const details = { work: best.work.toString(16), minimumWork: best.network.minimumWork.toString(16) };
     throw new HawserError("CHAIN_WORK_INSUFFICIENT", "The best chain has less than the shipped minimum work.", details);

@@ -1,12 +1,13 @@
 import { equalBytes } from "../bytes/bytes.js";
 import { unreachable } from "../bytes/guards.js";
 import { decodeHex, reversed } from "../bytes/hex.js";
-import { HawserError } from "../errors.js";
+import { HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import { bitsOfTarget, hashHeader, PERIOD_BLOCKS, retargetBits, targetOfBits, workOfBits } from "./header.js";
 import { type HeaderList, HeaderListBuilder } from "./header-list.js";
 import type { Network } from "./network.js";
 
+const AHEAD_OF_TIME = "has a time more than 2 hours ahead";
 const MEDIAN_SPAN = 11;
 /** s - a testnet4 block that comes later than this after its parent has the easiest target (BIP94). */
 const MIN_DIFFICULTY_AFTER_SEC = 1_200;
@@ -105,7 +106,7 @@ export class HeaderVerifier {
     if (!isAtMost(hash, difficulty.target)) return invalidAt(height, "has a hash above its target");
     // V1: times that run backwards would stretch a period and lower the difficulty.
     if (!this.#isAboveMedian(timeSec)) return invalidAt(height, "has a time at or below the median before it");
-    if (timeSec > this.#maxTimeSec) return invalidAt(height, "has a time more than 2 hours ahead");
+    if (timeSec > this.#maxTimeSec) return invalidAt(height, AHEAD_OF_TIME);
     // V1 (BIP94): a period that begins far in the past would seem long and lower the difficulty of the next one.
     if (this.#isBip94 && startsPeriod && timeSec < this.#previousTimeSec - MAX_STEP_BACK_SEC) {
       return invalidAt(height, "begins a period more than 600 s before the header before it");
@@ -230,4 +231,16 @@ export function forksBelowCheckpoint(network: Network): HawserError<"CHAIN_WORK_
     // Work counts from the checkpoint, on which nothing of these headers builds.
     { work: "0", minimumWork: minimumWork.toString(16) },
   );
+}
+
+/** Whether headers end, for now, because the next one is ahead of the clock. */
+export function isAheadOfTime(refusal: unknown): boolean {
+  return isHawserError(refusal, "CHAIN_HEADER_INVALID") && refusal.details.reason === AHEAD_OF_TIME;
+}
+
+/** The error for a clock by which nothing of the present can be read. */
+export function clockBehind(height: number, nowMs: number): HawserError<"CHAIN_CLOCK_BEHIND"> {
+  const shown = new Date(nowMs).toISOString();
+  const message = `Block ${height} is more than 2 hours ahead of this machine's clock, ${shown}; set the clock.`;
+  return new HawserError("CHAIN_CLOCK_BEHIND", message, { height, nowMs });
 }

@@ -1,7 +1,8 @@
 import { decodeHex, isHex } from "../bytes/hex.js";
 import { getNetwork, type NetworkId } from "../chain/network.js";
 import { isOwnerScript } from "../chain/script.js";
-import type { ReadOptions } from "../client/reader.js";
+import type { ReadPolicy } from "../client/policy.js";
+import type { ReadOptions } from "../client/read-options.js";
 import { isHawserError } from "../errors.js";
 import type { Arguments } from "./command.js";
 import { usageError } from "./usage.js";
@@ -16,6 +17,16 @@ export async function readExpectations(
   const owner = args.text("expect-owner");
   const ownerScript = owner === undefined ? undefined : await readOwner(owner, networkId);
   return { hint, expect: tenure === undefined && ownerScript === undefined ? undefined : { tenure, ownerScript } };
+}
+
+const POLICIES: readonly ReadPolicy[] = ["network", "network-first", "cache-first", "cache-only"];
+
+/** What `--policy` says, for commands that have it. @throws INPUT_INVALID */
+export function readPolicy(args: Arguments): ReadPolicy | undefined {
+  const text = args.declares("policy") ? args.text("policy") : undefined;
+  const policy = POLICIES.find((one) => one === text);
+  if (policy !== undefined || text === undefined) return policy;
+  throw usageError("--policy", "network, network-first, cache-first or cache-only", JSON.stringify(text.slice(0, 80)));
 }
 
 /** @throws INPUT_INVALID */

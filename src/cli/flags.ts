@@ -53,6 +53,16 @@ export const lookupFlags: readonly Flag[] = [
   { name: "expect-owner", value: "OWNER", help: "Fail unless this script (hex) or address owns the name" },
 ];
 
+/** Flags of the reads that the cache may answer. */
+export const policyFlags: readonly Flag[] = [
+  {
+    name: "policy",
+    value: "POLICY",
+    help: "Whom to ask: network (default), network-first (the cache where that fails), cache-first or cache-only",
+  },
+  ...lookupFlags,
+];
+
 const keyFileFlag: Flag = { name: "key-file", value: "FILE", help: "Key that owns and pays, as keygen makes it" };
 
 const storeFlags: readonly Flag[] = [

@@ -1,7 +1,7 @@
 import { lmdbCache } from "../cache/lmdb.js";
 import { memoryCache } from "../cache/memory.js";
 import { esplora } from "../chain/sources/esplora.js";
-import type { ReadOptions } from "../client/reader.js";
+import type { ReadOptions } from "../client/read-options.js";
 import { HawserError, isHawserError } from "../errors.js";
 import { createReader, type Reader } from "../index.js";
 import type { Cache, StorageProvider } from "../ports.js";
@@ -10,7 +10,7 @@ import { http } from "../storage/http.js";
 import type { Invocation } from "./command.js";
 import { directoryOf, loadSettings, type Settings } from "./config.js";
 import type { StoreSetting } from "./config-file.js";
-import { readExpectations } from "./expectation.js";
+import { readExpectations, readPolicy } from "./expectation.js";
 
 /** A reader as flags, environment and configuration describe it. */
 export interface Reading {
@@ -41,6 +41,7 @@ export async function withReader<T>(
   if (settings.sources.length === 0) {
     throw missingSetting("sources", "no chain source is named", "--source URL (better two), HAWSER_SOURCES");
   }
+  const policy = readPolicy(args);
   const expectations = await readExpectations(args, settings.network);
   const stores = settings.stores.map((setting) => ({ setting, provider: createStore(setting) }));
   const reader = createReader({
@@ -53,11 +54,13 @@ export async function withReader<T>(
     allowHosts: settings.allowHosts,
   });
   try {
-    const options = { signal, timeoutMs: settings.timeoutMs, onEvent: output.progress, ...expectations };
+    const options = { signal, timeoutMs: settings.timeoutMs, onEvent: output.progress, policy, ...expectations };
     return await run({ settings, reader, stores, options });
   } catch (error) {
     if (stores.length === 0 && isHawserError(error, "PROFILE_UNAVAILABLE")) {
       output.hint("No store is named to look in: --store URL, HAWSER_STORES or stores in the configuration file.");
+    } else if (isHawserError(error, "CACHE_MISS")) {
+      output.hint("Read it once without --policy cache-only; the cache then has it.");
     } else if (isHawserError(error, "CACHE_UNAVAILABLE")) {
       output.hint(`The cache is ${settings.cache}; --cache DIR takes another, --cache memory: keeps nothing.`);
     } else if (settings.network === "regtest" && isOtherChain(error)) {

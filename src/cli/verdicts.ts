@@ -53,9 +53,10 @@ export function sourceNotes(asOf: Pick<AsOf, "sources">): readonly (readonly Cel
 export function asOfLine({ height, tipHeight, tipAgeMs, sources, ...rest }: AsOf): string {
   const agreed = sources.filter(({ verdict }) => verdict === "agreed").length;
   const age = tipAgeMs < 120_000 ? `${Math.round(tipAgeMs / 1000)} s` : `${Math.round(tipAgeMs / 60_000)} min`;
-  const by = `${agreed} of ${count(sources.length, "source")} agreed`;
+  const isCached = sources.length === 0;
+  const by = isCached ? "from the cache, no source asked" : `${agreed} of ${count(sources.length, "source")} agreed`;
   const reserves = [
-    rest.partial ? ", not all answered" : "",
+    rest.partial && !isCached ? ", not all answered" : "",
     rest.weakStart ? ", weak start" : "",
     rest.signaturesUnchecked ? ", block signatures not checked" : "",
   ];

@@ -1,7 +1,11 @@
 import { encodeHex } from "../bytes/hex.js";
-import { type Attempt, HawserError } from "../errors.js";
+import type { Verified } from "../crypto/verified.js";
+import { type Attempt, cacheMiss, HawserError } from "../errors.js";
+import { type GotObject, getObject } from "../immutable/get.js";
 import { verifyObject } from "../immutable/verify.js";
 import { limits } from "../limits.js";
+import { keepValue } from "../mutable/record-cache.js";
+import type { Content } from "../profile/entry.js";
 import type { LoadNode } from "../profile/index-tree.js";
 import { type Profile, parseProfile } from "../profile/profile.js";
 import { fetchFirstValid } from "../route/fetch-first.js";
@@ -19,8 +23,8 @@ function objectKey(hash: string): string {
   return `object/${hash}`;
 }
 
-/** The bytes of a profile or node that the cache holds, checked by hash; null if there are none. */
-async function cachedObject(core: ReaderCore, hash: string): Promise<Uint8Array | null> {
+/** The bytes of an object that the cache holds, checked by hash; null if there are none. */
+async function cachedObject(core: ReaderCore, hash: string): Promise<Verified<Uint8Array> | null> {
   const bytes = await core.parts.cache.get(objectKey(hash));
   if (bytes === null) return null;
   try {
@@ -33,6 +37,7 @@ async function cachedObject(core: ReaderCore, hash: string): Promise<Uint8Array 
 async function loadObject(
   core: ReaderCore,
   session: Session,
+  what: "profile" | "node",
   hash: string,
   bases: readonly string[],
   maxBytes: number,
@@ -40,6 +45,7 @@ async function loadObject(
 ): Promise<Sourced<Uint8Array>> {
   const cached = await cachedObject(core, hash);
   if (cached !== null) return { value: cached, from: "cache" };
+  if (session.offline) throw cacheMiss(what, hash);
   const { storage, urlReader, clock, cache } = core.parts;
   const replicas = objectReplicas({ storage, urlReader, path: objectPath(hash), urls: [], bases });
   const { value } = await fetchFirstValid(replicas, (bytes) => verifyObject(bytes, hash), {
@@ -67,7 +73,7 @@ export async function loadProfile(
 ): Promise<Sourced<Profile>> {
   const hash = encodeHex(profileHash);
   session.onEvent?.({ stage: "profile", message: `Fetching the profile of ${name}` });
-  const { value, from } = await loadObject(core, session, hash, [], limits.profileMaxBytes, (attempts) => {
+  const { value, from } = await loadObject(core, session, "profile", hash, [], limits.profileMaxBytes, (attempts) => {
     const message = `The anchored profile ${hash} of ${name} could not be had from any provider.`;
     return new HawserError("PROFILE_UNAVAILABLE", message, { profileHash: hash, attempts });
   });
@@ -88,7 +94,7 @@ export async function cachedProfile(core: ReaderCore, name: string, profileHash:
 /** Loads index nodes by hash. The tree checks what they hold. */
 export function nodeLoader(core: ReaderCore, session: Session, profile: Profile): LoadNode {
   return async (hash) => {
-    const loaded = await loadObject(core, session, hash, profile.storage, limits.nodeMaxBytes, (attempts) => {
+    const loaded = await loadObject(core, session, "node", hash, profile.storage, limits.nodeMaxBytes, (attempts) => {
       return new HawserError("INDEX_UNAVAILABLE", `The index node ${hash} could not be had from any provider.`, {
         hash,
         attempts,
@@ -105,4 +111,27 @@ export function cachedNodeLoader(core: ReaderCore): LoadNode {
     if (bytes === null) throw new HawserError("INDEX_UNAVAILABLE", "Not cached.", { hash, attempts: [] });
     return bytes;
   };
+}
+
+/**
+ * Immutable data that the index holds under `key` (I2), kept for reads that ask nobody.
+ *
+ * @throws CONTENT_UNAVAILABLE, CONTENT_UNVERIFIED, CACHE_MISS
+ */
+export async function loadContent(
+  core: ReaderCore,
+  { offline, budget, signal }: Session,
+  key: string,
+  content: Content,
+  { storage: bases }: Profile,
+): Promise<Pick<GotObject, "bytes" | "attempts">> {
+  const { storage, urlReader, clock, cache } = core.parts;
+  if (offline) {
+    const bytes = await cachedObject(core, key);
+    if (bytes === null) throw cacheMiss("object", key);
+    return { bytes, attempts: [] };
+  }
+  const got = await getObject({ key, content, storage, urlReader, bases, clock, budget, signal });
+  await keepValue(cache, objectKey(key), got.bytes, () => false);
+  return got;
 }

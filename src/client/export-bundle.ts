@@ -54,7 +54,7 @@ export async function exportBundle(
   return core.run(`The export of ${name}`, options, async (session) => {
     const resolution = await core.resolve(name, session);
     const { state, asOf, chain } = resolution;
-    const read = { name: describeName(state, resolution.pending), asOf };
+    const read = { name: describeName(state, resolution.pending), asOf, from: "network" } as const;
     if (state.status !== "active" && state.status !== "grace") return { found: false, why: "no-name", ...read };
     const data = await gatherData(core, session, name, resolution, { id, key });
     if ("why" in data) return { found: false, ...data, ...read };

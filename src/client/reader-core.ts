@@ -4,16 +4,18 @@ import { isHex } from "../bytes/hex.js";
 import { type HeaderChain, selectBestChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
 import { withDeadline } from "../deadline.js";
-import { HawserError, isHawserError } from "../errors.js";
+import { cacheMiss, HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Name } from "../name/name.js";
 import type { Resolution } from "../name/resolution.js";
 import { resolveName } from "../name/resolve.js";
+import { selectStored } from "../name/select-stored.js";
 import {
   decodeStoredName,
   encodeStoredName,
   mergeStoredNames,
   nothingStored,
+  type ReadMark,
   type StoredName,
   storedNameKey,
 } from "../name/stored-name.js";
@@ -69,8 +71,13 @@ export interface Session {
   readonly requireAllSources: boolean;
   readonly hint: string | undefined;
   readonly expect: Expectation | null;
+  /** Whether the cache alone may answer. */
+  readonly offline: boolean;
   readonly onEvent: ((event: ProgressEvent) => void) | undefined;
 }
+
+/** What a read needs to know of a name. */
+export type Answer = Pick<Resolution, "state" | "pending" | "asOf">;
 
 /** The part of a reader that writers share: the chain that it holds, and names resolved on it. */
 export class ReaderCore {
@@ -95,7 +102,12 @@ export class ReaderCore {
   }
 
   /** Runs one read under its time limit and request budget. @throws INPUT_INVALID, NETWORK_TIMEOUT, NETWORK_ABORTED */
-  async run<T>(what: string, options: SessionOptions, read: (session: Session) => Promise<T>): Promise<T> {
+  async run<T>(
+    what: string,
+    options: SessionOptions,
+    read: (session: Session) => Promise<T>,
+    offline = false,
+  ): Promise<T> {
     const { clock } = this.parts;
     const timeoutMs = options.timeoutMs ?? limits.readTimeoutMs;
     assertInteger("timeoutMs", timeoutMs, 1, MAX_TIMEOUT_MS);
@@ -107,7 +119,7 @@ export class ReaderCore {
         const signal = AbortSignal.any([inner, over.signal]);
         const budget = new ReadBudget({ clock, timeoutMs, signal });
         const requireAllSources = options.requireAllSources ?? false;
-        return read({ signal, budget, requireAllSources, hint, expect, onEvent: options.onEvent });
+        return read({ signal, budget, requireAllSources, hint, expect, offline, onEvent: options.onEvent });
       });
     } finally {
       // What was asked on a guess and is not needed must not go on, nor keep a process alive.
@@ -170,11 +182,32 @@ export class ReaderCore {
     });
     // Also where the read fails: what was proven must not be withheld from the next one.
     await this.adopt(outcome.chain);
-    await this.#keep(name, stored, outcome.stored);
-    if (outcome.result instanceof HawserError) throw outcome.result;
-    this.#assertFresh(outcome.result);
-    assertExpectation(name, outcome.result.state, session.expect);
-    return outcome.result;
+    const { result } = outcome;
+    const readAt = result instanceof HawserError ? null : markOf(result);
+    await this.#keep(name, stored, { ...outcome.stored, readAt });
+    if (result instanceof HawserError) throw result;
+    this.#assertFresh(result);
+    assertExpectation(name, result.state, session.expect);
+    return result;
+  }
+
+  /**
+   * The state of a name as the session allows: as {@link resolve}, or what the last complete read found.
+   *
+   * @throws as {@link resolve}, or CACHE_MISS, CHAIN_UNSUPPORTED_OPERATION, NAME_OWNER_CHANGED
+   */
+  async stateOf(name: Name, session: Session): Promise<Answer> {
+    if (!session.offline) return this.resolve(name, session);
+    const { network, clock, sources, minConfirmations } = this.parts;
+    const stored = await this.storedName(name);
+    // Another process may have kept the headers of this read since.
+    if ((await this.chain()).tipHeight < (stored.readAt?.height ?? 0)) await this.adopt(await this.#headers.load());
+    const chain = await this.chain();
+    const minSources = session.requireAllSources ? sources.length : this.parts.minSources;
+    const answer = selectStored({ network, name, chain, stored, clock }, { minConfirmations, minSources });
+    if (answer === null) throw cacheMiss("name", name);
+    assertExpectation(name, answer.state, session.expect);
+    return answer;
   }
 
   async #keep(name: Name, loaded: StoredName, found: StoredName): Promise<void> {
@@ -198,6 +231,10 @@ export class ReaderCore {
       details,
     );
   }
+}
+
+function markOf({ asOf: { height, hash, tipHeight, sources } }: Answer): ReadMark {
+  return { height, hash, tipHeight, agreed: sources.filter(({ verdict }) => verdict === "agreed").length };
 }
 
 /** @throws INPUT_INVALID */

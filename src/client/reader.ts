@@ -1,24 +1,19 @@
-import { assertInteger, invalidArgument } from "../bytes/guards.js";
+import { invalidArgument } from "../bytes/guards.js";
 import { HawserError } from "../errors.js";
-import { getObject } from "../immutable/get.js";
 import { parseContentKey } from "../immutable/key.js";
-import { limits } from "../limits.js";
-import { fetchRecordReplies, getRecord } from "../mutable/get.js";
-import type { RecordContext } from "../mutable/record.js";
+import { getCachedRecord, getRecord } from "../mutable/get.js";
 import { type Name, parseName } from "../name/name.js";
-import type { Resolution } from "../name/resolution.js";
-import { stateFromStored } from "../name/resolve.js";
-import type { ThreadState } from "../name/thread.js";
-import type { IndexEntry, Route } from "../profile/entry.js";
+import type { IndexEntry } from "../profile/entry.js";
 import { parseId } from "../profile/id.js";
 import { getEntry, listEntries } from "../profile/index-tree.js";
 import type { Profile } from "../profile/profile.js";
-import type { ReplicaReply } from "../route/fetch.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
-import { cachedNodeLoader, cachedProfile, loadProfile, nodeLoader, type Sourced } from "./documents.js";
-import { meetsExpectation } from "./expectation.js";
+import { loadContent, loadProfile, nodeLoader } from "./documents.js";
+import { askEarly, contextOf, placesOf } from "./early.js";
 import { type ExportedBundle, type ExportOptions, exportBundle } from "./export-bundle.js";
-import { ReaderCore, type ReaderParts, type Session, type SessionOptions } from "./reader-core.js";
+import { readByPolicy } from "./policy.js";
+import { assertBounds, type ListOptions, type MutableReadOptions, type ReadOptions } from "./read-options.js";
+import { type Answer, ReaderCore, type ReaderParts, type Session } from "./reader-core.js";
 import {
   describeName,
   type FoundImmutable,
@@ -29,36 +24,14 @@ import {
   type NotFound,
 } from "./results.js";
 
-/** Options of every read. */
-export type ReadOptions = SessionOptions;
-
-/** Options of {@link Reader.getMutable}. */
-export interface MutableReadOptions extends SessionOptions {
-  /** Refuse versions below; part of the floor (M5, M11). */
-  readonly minVersion?: number | undefined;
-  /** Ignore versions above (M11). */
-  readonly maxVersion?: number | undefined;
-  /** Ignore records for which this returns false (M11). */
-  readonly checkVersion?: ((record: { readonly ver: number; readonly data: Uint8Array }) => boolean) | undefined;
-  /** Ask only this many replicas. Default: all of them (M8). */
-  readonly replicas?: number | undefined;
-  /** bytes - raises the 1 MiB of data that a record may have (M3). A smaller value changes nothing. */
-  readonly maxBytes?: number | undefined;
-}
-
-/** Options of {@link Reader.list}. */
-export interface ListOptions extends SessionOptions {
-  /** Only keys that begin with this, such as `m:settings/` or `i:`. */
-  readonly prefix?: string | undefined;
-}
-
 /** A reader that verifies. It trusts no source and no provider; see `docs/protocol.md`. */
 export interface Reader extends AsyncDisposable {
   /**
    * The state of a name.
    *
    * @throws NAME_INVALID, INPUT_INVALID, NAME_OWNER_CHANGED (where one is expected), CHAIN_UNAVAILABLE,
-   *   CHAIN_NETWORK_MISMATCH, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION, CACHE_UNAVAILABLE
+   *   CHAIN_NETWORK_MISMATCH, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION, CACHE_UNAVAILABLE; by the policy `cache-only`
+   *   CACHE_MISS
    */
   getName(name: string, options?: ReadOptions): Promise<FoundName | NotFound>;
   /**
@@ -114,12 +87,6 @@ export function createReaderFrom(parts: ReaderParts): Reader {
   return reader;
 }
 
-/** A record that was asked for before the name was resolved, and what it was asked for. */
-interface EarlyReplies {
-  readonly key: string;
-  readonly replies: Promise<readonly ReplicaReply[]>;
-}
-
 class VerifyingReader implements Reader {
   readonly #core: ReaderCore;
 
@@ -130,17 +97,17 @@ class VerifyingReader implements Reader {
 
   getName(name: string, options: ReadOptions = {}): Promise<FoundName | NotFound> {
     return this.#read(name, options, async (parsed, session) => {
-      const resolution = await this.#core.resolve(parsed, session);
-      return notFound(resolution) ?? { found: true, ...stateOf(resolution) };
+      const answer = await this.#core.stateOf(parsed, session);
+      return notFound(answer, session) ?? { found: true, ...stateOf(answer, session) };
     });
   }
 
   getProfile(name: string, options: ReadOptions = {}): Promise<FoundProfile | NotFound> {
     return this.#read(name, options, async (parsed, session) => {
-      const resolution = await this.#core.resolve(parsed, session);
-      const profile = await this.#profile(parsed, session, resolution);
+      const answer = await this.#core.stateOf(parsed, session);
+      const profile = await this.#profile(parsed, session, answer);
       if ("found" in profile) return profile;
-      return { found: true, profile: profile.value, ...stateOf(resolution), from: profile.from };
+      return { found: true, profile, ...stateOf(answer, session) };
     });
   }
 
@@ -148,48 +115,41 @@ class VerifyingReader implements Reader {
     assertBounds(options);
     const wanted = parseId(id);
     return this.#read(name, options, async (parsed, session) => {
-      const early = await this.#askEarly(parsed, wanted, session, options);
+      const early = session.offline ? null : await askEarly(this.#core, parsed, wanted, session, options);
       early?.replies.catch(() => undefined);
-      const resolution = await this.#core.resolve(parsed, session);
-      const entry = await this.#entry(parsed, session, resolution, `m:${wanted}`);
+      const answer = await this.#core.stateOf(parsed, session);
+      const entry = await this.#entry(parsed, session, answer, `m:${wanted}`);
       if ("found" in entry) return entry;
       if (!("route" in entry.entry)) throw misplaced(entry.entry.key);
       const { route } = entry.entry;
-      const { state } = resolution;
+      const { state } = answer;
       // M6: else a stolen name could put its records above every honest epoch.
       assertEpochReachable(route, state.profileHeight ?? -1);
-      const context = this.#context(parsed, state, route);
-      const publicKey = requireEffectiveKey(route, entry.profile, state.ownerKey);
-      const { storage, urlReader, cache, clock } = this.#core.parts;
-      session.onEvent?.({ stage: "record", message: `Reading ${wanted} from its replicas` });
-      const found = await getRecord({
-        context,
+      const { network, storage, urlReader, cache, clock } = this.#core.parts;
+      const judged = {
+        context: contextOf(network, parsed, state, route),
         route,
-        publicKey,
-        storage,
-        urlReader,
+        publicKey: requireEffectiveKey(route, entry.profile, state.ownerKey),
         cache,
         clock,
-        budget: session.budget,
-        signal: session.signal,
         minVersion: options.minVersion,
         maxVersion: options.maxVersion,
         accept: options.checkVersion,
-        maxReplicas: options.replicas,
         maxDataBytes: options.maxBytes,
-        replies: early?.key === placesOf(route) ? early.replies : undefined,
-      });
-      const { record, replicas } = found;
-      return {
-        found: true,
-        data: record.data,
-        ver: record.ver,
-        record,
-        route,
-        ...stateOf(resolution),
-        replicas,
-        from: "network",
       };
+      session.onEvent?.({ stage: "record", message: `Reading ${wanted}` });
+      const { record, replicas } = session.offline
+        ? await getCachedRecord(judged)
+        : await getRecord({
+            ...judged,
+            storage,
+            urlReader,
+            budget: session.budget,
+            signal: session.signal,
+            maxReplicas: options.replicas,
+            replies: early?.key === placesOf(route) ? early.replies : undefined,
+          });
+      return { found: true, data: record.data, ver: record.ver, record, route, replicas, ...stateOf(answer, session) };
     });
   }
 
@@ -199,35 +159,25 @@ class VerifyingReader implements Reader {
       throw invalidArgument("key", "the SHA-256 of at most 1 MiB in hex; UnixFS roots cannot be read yet", key);
     }
     return this.#read(name, options, async (parsed, session) => {
-      const resolution = await this.#core.resolve(parsed, session);
+      const answer = await this.#core.stateOf(parsed, session);
       // I2: the owner vouches for the key before any server is asked for the bytes.
-      const entry = await this.#entry(parsed, session, resolution, `i:${wanted.key}`);
+      const entry = await this.#entry(parsed, session, answer, `i:${wanted.key}`);
       if ("found" in entry) return entry;
       if (!("content" in entry.entry)) throw misplaced(entry.entry.key);
       const { content } = entry.entry;
-      const { storage, urlReader, clock } = this.#core.parts;
       session.onEvent?.({ stage: "object", message: `Fetching ${wanted.key}` });
-      const { bytes, attempts } = await getObject({
-        key: wanted.key,
-        content,
-        storage,
-        urlReader,
-        bases: entry.profile.storage,
-        clock,
-        budget: session.budget,
-        signal: session.signal,
-      });
-      return { found: true, data: bytes, key: wanted.key, content, ...stateOf(resolution), attempts, from: "network" };
+      const { bytes, attempts } = await loadContent(this.#core, session, wanted.key, content, entry.profile);
+      return { found: true, data: bytes, key: wanted.key, content, attempts, ...stateOf(answer, session) };
     });
   }
 
   list(name: string, options: ListOptions = {}): Promise<FoundList | NotFound> {
     return this.#read(name, options, async (parsed, session) => {
-      const resolution = await this.#core.resolve(parsed, session);
-      const profile = await this.#profile(parsed, session, resolution);
+      const answer = await this.#core.stateOf(parsed, session);
+      const profile = await this.#profile(parsed, session, answer);
       if ("found" in profile) return profile;
-      const entries = this.#listNodes(parsed, profile.value, options);
-      return { found: true, entries, ...stateOf(resolution) };
+      const entries = this.#listNodes(parsed, profile, options);
+      return { found: true, entries, ...stateOf(answer, session) };
     });
   }
 
@@ -243,108 +193,53 @@ class VerifyingReader implements Reader {
     return this.close();
   }
 
-  async #read<T>(
-    name: string,
-    options: SessionOptions,
-    read: (name: Name, session: Session) => Promise<T>,
-  ): Promise<T> {
+  async #read<T>(name: string, options: ReadOptions, read: (name: Name, session: Session) => Promise<T>): Promise<T> {
     const parsed = parseName(name);
-    return this.#core.run(`The read of ${parsed}`, options, (session) => read(parsed, session));
+    return readByPolicy(options.policy, (offline) =>
+      this.#core.run(`The read of ${parsed}`, options, (session) => read(parsed, session), offline),
+    );
   }
 
-  async #profile(name: Name, session: Session, resolution: Resolution): Promise<Sourced<Profile> | NotFound> {
-    const absent = notFound(resolution);
+  async #profile(name: Name, session: Session, answer: Answer): Promise<Profile | NotFound> {
+    const absent = notFound(answer, session);
     if (absent !== null) return absent;
-    const { profileHash } = resolution.state;
+    const { profileHash } = answer.state;
     // C10: under no profile the absence of every id is proven.
-    if (profileHash === null) return { found: false, why: "no-profile", ...stateOf(resolution) };
-    return loadProfile(this.#core, session, name, profileHash);
+    if (profileHash === null) return { found: false, why: "no-profile", ...stateOf(answer, session) };
+    return (await loadProfile(this.#core, session, name, profileHash)).value;
   }
 
   async #entry(
     name: Name,
     session: Session,
-    resolution: Resolution,
+    answer: Answer,
     key: string,
   ): Promise<{ readonly entry: IndexEntry; readonly profile: Profile } | NotFound> {
-    const profile = await this.#profile(name, session, resolution);
+    const profile = await this.#profile(name, session, answer);
     if ("found" in profile) return profile;
-    const { entry } = await getEntry(profile.value.index, key, nodeLoader(this.#core, session, profile.value));
-    if (entry === null) return { found: false, why: "not-in-index", ...stateOf(resolution) };
-    return { entry, profile: profile.value };
-  }
-
-  #context(name: Name, state: ThreadState, route: Route): RecordContext {
-    const { network } = this.#core.parts;
-    if (state.tenure === null)
-      throw new HawserError("BUG_UNREACHABLE", "A name without tenure has a profile.", { what: "tenure" });
-    return { network, name, tenure: state.tenure, id: route.id, epoch: route.epoch };
-  }
-
-  /**
-   * Asks for the record beside the chain, by the route that the cache still knows. The answer is used only if the
-   * chain confirms that route: one round trip instead of two where nothing changed.
-   */
-  async #askEarly(name: Name, id: string, session: Session, options: MutableReadOptions): Promise<EarlyReplies | null> {
-    const { network, minConfirmations, storage, urlReader, clock } = this.#core.parts;
-    const [chain, stored] = await Promise.all([this.#core.chain(), this.#core.storedName(name)]);
-    const state = stateFromStored({ network, name, chain, stored, clock }, minConfirmations);
-    if (state === null || state.profileHash === null || state.tenure === null) return null;
-    if (!meetsExpectation(state, session.expect)) return null;
-    const profile = await cachedProfile(this.#core, name, state.profileHash);
-    if (profile === null) return null;
-    const found = await getEntry(profile.index, `m:${id}`, cachedNodeLoader(this.#core)).catch(() => null);
-    const entry = found?.entry;
-    if (entry === undefined || entry === null || !("route" in entry)) return null;
-    // A guess must not use up what the read itself may ask for (U1).
-    if (storage.length + entry.route.urls.length > limits.readMaxRequests / 4) return null;
-    const context = this.#context(name, state, entry.route);
-    const replies = fetchRecordReplies({
-      context,
-      route: entry.route,
-      storage,
-      urlReader,
-      clock,
-      budget: session.budget,
-      signal: session.signal,
-      maxReplicas: options.replicas,
-      maxDataBytes: options.maxBytes,
-    });
-    return { key: placesOf(entry.route), replies };
+    const { entry } = await getEntry(profile.index, key, nodeLoader(this.#core, session, profile));
+    if (entry === null) return { found: false, why: "not-in-index", ...stateOf(answer, session) };
+    return { entry, profile };
   }
 
   async *#listNodes(name: Name, profile: Profile, options: ListOptions): AsyncIterable<IndexEntry> {
     const core = this.#core;
+    const offline = options.policy === "cache-only";
     // Each node has the time and the requests of a read of its own: a large index is read for as long as it lasts.
     const load = (hash: string): Promise<Uint8Array> =>
-      core.run(`The listing of ${name}`, options, (session) => nodeLoader(core, session, profile)(hash));
+      core.run(`The listing of ${name}`, options, (session) => nodeLoader(core, session, profile)(hash), offline);
     yield* listEntries(profile.index, load, { prefix: options.prefix, signal: options.signal });
   }
 }
 
-function stateOf(resolution: Resolution): Pick<FoundName, "name" | "asOf"> {
-  return { name: describeName(resolution.state, resolution.pending), asOf: resolution.asOf };
+function stateOf({ state, pending, asOf }: Answer, { offline }: Session): Pick<FoundName, "name" | "asOf" | "from"> {
+  return { name: describeName(state, pending), asOf, from: offline ? "cache" : "network" };
 }
 
-function notFound(resolution: Resolution): NotFound | null {
-  const { status } = resolution.state;
+function notFound(answer: Answer, session: Session): NotFound | null {
+  const { status } = answer.state;
   if (status === "active" || status === "grace") return null;
-  return { found: false, why: "no-name", ...stateOf(resolution) };
-}
-
-/** M11: a bound that is no number would let every record pass the floor. */
-function assertBounds({ minVersion, maxVersion, maxBytes, replicas, checkVersion }: MutableReadOptions): void {
-  for (const [option, value] of Object.entries({ minVersion, maxVersion, maxBytes })) {
-    if (value !== undefined) assertInteger(option, value);
-  }
-  if (replicas !== undefined) assertInteger("replicas", replicas, 1);
-  const check: unknown = checkVersion;
-  if (check !== undefined && typeof check !== "function") throw invalidArgument("checkVersion", "function", check);
-}
-
-/** What decides where the records of an id are looked for, beside the name, the id and the reader's own storage. */
-function placesOf({ epoch, urls }: Route): string {
-  return JSON.stringify([epoch, urls]);
+  return { found: false, why: "no-name", ...stateOf(answer, session) };
 }
 
 function misplaced(key: string): HawserError {

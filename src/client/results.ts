@@ -26,18 +26,26 @@ export interface NameState {
   readonly pending: readonly PendingOperation[];
 }
 
+/**
+ * `network`: sources were asked about the name by this read, and replicas about the record. `cache`: nobody stands for
+ * the answer but an earlier read, as old as `asOf` says; see the option `policy`.
+ */
+export type AnswerOrigin = "network" | "cache";
+
 /** Proof that there is nothing: no such name, a name without a profile, or an index without the key. */
 export interface NotFound {
   readonly found: false;
   readonly why: "no-name" | "no-profile" | "not-in-index";
   readonly name: NameState;
   readonly asOf: AsOf;
+  readonly from: AnswerOrigin;
 }
 
 export interface FoundName {
   readonly found: true;
   readonly name: NameState;
   readonly asOf: AsOf;
+  readonly from: AnswerOrigin;
 }
 
 export interface FoundProfile {
@@ -46,7 +54,7 @@ export interface FoundProfile {
   readonly profile: Profile;
   readonly name: NameState;
   readonly asOf: AsOf;
-  readonly from: "network" | "cache";
+  readonly from: AnswerOrigin;
 }
 
 export interface FoundMutable {
@@ -58,9 +66,9 @@ export interface FoundMutable {
   readonly route: Route;
   readonly name: NameState;
   readonly asOf: AsOf;
-  /** One verdict per replica (M8). */
+  /** One verdict per replica (M8); none from the cache. */
   readonly replicas: readonly ReplicaVerdict[];
-  readonly from: "network" | "cache";
+  readonly from: AnswerOrigin;
 }
 
 export interface FoundImmutable {
@@ -74,7 +82,7 @@ export interface FoundImmutable {
   readonly asOf: AsOf;
   /** Replicas that were tried before one served the data. */
   readonly attempts: readonly { readonly label: string; readonly code: string; readonly message: string }[];
-  readonly from: "network" | "cache";
+  readonly from: AnswerOrigin;
 }
 
 export interface FoundList {
@@ -83,6 +91,7 @@ export interface FoundList {
   readonly entries: AsyncIterable<IndexEntry>;
   readonly name: NameState;
   readonly asOf: AsOf;
+  readonly from: AnswerOrigin;
 }
 
 export function describeName(state: ThreadState, pending: readonly PendingOperation[]): NameState {

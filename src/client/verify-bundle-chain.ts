@@ -10,7 +10,7 @@ import { HawserError } from "../errors.js";
 import { comparePlaces, type Place } from "../name/chain-order.js";
 import type { Name } from "../name/name.js";
 import { kindOf } from "../name/pending.js";
-import { unsupported } from "../name/resolve.js";
+import { unsupported } from "../name/select-stored.js";
 import { candidateRecover, candidateRegister, type Operation, runThread, type ThreadState } from "../name/thread.js";
 import { type Bundle, bundleInvalid } from "./bundle-form.js";
 

@@ -1,5 +1,5 @@
 import type { Verified } from "../crypto/verified.js";
-import { isHawserError } from "../errors.js";
+import { cacheMiss, isHawserError } from "../errors.js";
 import type { Cache, Clock, StorageReader, UrlReader } from "../ports.js";
 import type { Route } from "../profile/entry.js";
 import type { ReadBudget } from "../route/budget.js";
@@ -9,30 +9,35 @@ import { type Replica, recordReplicas } from "../route/replicas.js";
 import { compareVersion, type Floor, floorKey, raisedFloor } from "./floor.js";
 import { raiseFloor, readFloor } from "./floor-cache.js";
 import { type MutableRecord, type ParseRecordOptions, type RecordContext, recordBodyLimit } from "./record.js";
+import { keepRecord, recordKey } from "./record-cache.js";
 import { floorOf, type RecordBounds, type ReplicaVerdict, type SelectedRecord, selectRecord } from "./select.js";
 
 /** Times that a read begins anew because others with the same cache were faster. */
 const MAX_OVERTAKEN = 8;
 
-/** A read of one mutable record. */
-export interface GetRecordInput extends RecordBounds, ParseRecordOptions {
+/** What a record is judged by. */
+export interface JudgeRecordInput extends RecordBounds, ParseRecordOptions {
   readonly context: RecordContext;
   /** The effective key (M2), x-only. */
   readonly publicKey: Uint8Array;
   /** Out of a verified profile; its id and epoch are those of `context`. */
   readonly route: Route;
-  readonly storage: readonly StorageReader[];
-  readonly urlReader: UrlReader | null;
   readonly cache: Cache;
   readonly clock: Clock;
+  /** Replies that were asked for beforehand by {@link fetchRecordReplies} with this context and route. */
+  readonly replies?: Promise<readonly ReplicaReply[]> | undefined;
+}
+
+/** A read of one mutable record. */
+export interface GetRecordInput extends JudgeRecordInput {
+  readonly storage: readonly StorageReader[];
+  readonly urlReader: UrlReader | null;
   readonly budget: ReadBudget;
   /** Asks only the first so many replicas that can be asked. Default: all (M8). */
   readonly maxReplicas?: number | undefined;
   /** ms that each replica has. Default 15,000. */
   readonly recordTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Replies that were asked for beforehand by {@link fetchRecordReplies} with this context and route. */
-  readonly replies?: Promise<readonly ReplicaReply[]> | undefined;
 }
 
 /** A verified record that is not older than anything known before. */
@@ -54,8 +59,9 @@ export interface GotRecord {
  * @throws RECORD_*; NETWORK_TIME_LIMIT, NETWORK_ABORTED, CACHE_UNAVAILABLE, CACHE_CORRUPT
  */
 export async function getRecord(input: GetRecordInput): Promise<GotRecord> {
-  const key = floorKey(input.context);
-  const cached = await readFloor(input.cache, key);
+  const { cache, context } = input;
+  const key = floorKey(context);
+  const cached = await readFloor(cache, key);
   let got = await readOnce(input, key, cached, input.replies ?? fetchRecordReplies(input));
   // Another call returned something newer in the meantime: what was fetched before it is too old, not a replay. Beside
   // busy writers that happens several times in a row; replicas alone cannot make it happen.
@@ -63,7 +69,31 @@ export async function getRecord(input: GetRecordInput): Promise<GotRecord> {
     got = await readOnce(input, key, got.moved, fetchRecordReplies(input));
   }
   if ("moved" in got) throw got.error;
+  await keepRecord(cache, context, got.record.ver, got.body);
   return got;
+}
+
+/**
+ * The record that an earlier call left in the cache. It is judged like a replica's: signature, floor (M5), age (M10),
+ * fork (M9), bounds (M11).
+ *
+ * @throws CACHE_MISS where there is none under this route, or none that the bounds admit; RECORD_STALE, RECORD_EXPIRED,
+ * RECORD_FROM_FUTURE, RECORD_FORKED, CACHE_UNAVAILABLE, CACHE_CORRUPT
+ */
+export async function getCachedRecord(input: JudgeRecordInput): Promise<GotRecord> {
+  const { cache, context } = input;
+  const key = floorKey(context);
+  const bytes = await cache.get(recordKey(context));
+  const reply: ReplicaReply =
+    bytes === null ? { label: "cache", outcome: "absent" } : { label: "cache", outcome: "bytes", bytes, tag: null };
+  try {
+    const got = await readOnce(input, key, await readFloor(cache, key), Promise.resolve([reply]));
+    if ("moved" in got) throw got.error;
+    return { ...got, replicas: [] };
+  } catch (error) {
+    const isMiss = isHawserError(error, "RECORD_UNAVAILABLE") || isHawserError(error, "RECORD_UNVERIFIED");
+    throw isMiss ? cacheMiss("record", context.id, error) : error;
+  }
 }
 
 /** The floor rose above what this call fetched. */
@@ -73,7 +103,7 @@ interface Moved {
 }
 
 async function readOnce(
-  input: GetRecordInput,
+  input: JudgeRecordInput,
   key: string,
   cached: Floor | null,
   fetched: Promise<readonly ReplicaReply[]>,

@@ -11,6 +11,7 @@ import { contradictsFloor, type Floor, floorKey, raisedFloor } from "./floor.js"
 import { raiseFloor } from "./floor-cache.js";
 import { dropPending, keepPending, readPending } from "./pending-record.js";
 import { encodeRecord, type MutableRecord, parseRecord, recordDataLimit, recordDigest } from "./record.js";
+import { keepRecord } from "./record-cache.js";
 import { amendSigned, reserveVersion, type SignedVersion, signedKey } from "./reserve.js";
 import { type KnownVersions, selectVersion } from "./select-version.js";
 import { storeRecord } from "./store.js";
@@ -92,6 +93,7 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
   const previous = input.deferFloor === true ? null : await raiseFloor(cache, floorKey(context), reached);
   if (contradictsFloor(previous, reached, dataHash)) throw movedError(id, ver, ver);
   await amendSigned(cache, key, { ver, sha256: dataHash, sig: candidate.record.sig, done: true });
+  await keepRecord(cache, context, ver, candidate.body);
   if (input.keepPending !== false) await dropPending(cache, context, ver);
   return { record: candidate.record, body: candidate.body, floor: raisedFloor(previous, reached), providers };
 }

@@ -1,5 +1,5 @@
 import { utf8 } from "../bytes/bytes.js";
-import { assertString } from "../bytes/guards.js";
+import { assertInteger, assertString } from "../bytes/guards.js";
 import { decodeHex, encodeHex, isHex } from "../bytes/hex.js";
 import { encodeJson, isJsonObject, parseJson } from "../bytes/json.js";
 import { getNetwork } from "../chain/network.js";
@@ -8,7 +8,13 @@ import { verifySchnorr } from "../crypto/schnorr.js";
 import { mintVerified, type Verified } from "../crypto/verified.js";
 import { type ForkProof, HawserError } from "../errors.js";
 import type { Floor } from "./floor.js";
-import { type ParseRecordOptions, parseRecord, type RecordContext, recordDigestOfHash } from "./record.js";
+import {
+  type ParseRecordOptions,
+  parseRecord,
+  type RecordContext,
+  recordBodyLimit,
+  recordDigestOfHash,
+} from "./record.js";
 import type { Candidate } from "./verify-replies.js";
 
 const decoder = new TextDecoder();
@@ -42,18 +48,21 @@ export function createForkProof(
 }
 
 /**
- * Checks that a key signed two different data under one version. It needs nothing but the proof; whether the key and
- * tenure were those of the name is for the chain to say.
+ * Checks that a key signed two different data under one version (M9): the `proof` in the details of a `RECORD_FORKED`,
+ * by whomever it comes. It needs nothing but the proof, and no network; whether key and tenure were those of the name is
+ * for the chain to say.
  *
- * @throws RECORD_INVALID, RECORD_SIGNATURE_INVALID, INPUT_INVALID, INPUT_ID_INVALID, NAME_INVALID
+ * @param options - `maxDataBytes` for records that were read with a higher limit than 1 MiB of data.
+ * @returns a copy with the members of a proof and no others
+ * @throws RECORD_INVALID, RECORD_SIGNATURE_INVALID, INPUT_INVALID, INPUT_ID_INVALID, NAME_INVALID; nothing else,
+ *   whatever is given
  */
 export function verifyForkProof(proof: ForkProof, options: ParseRecordOptions = {}): Verified<ForkProof> {
-  const { network, name, tenure, id, epoch, ver, pubkey } = proof;
-  const records: readonly unknown[] = Array.isArray(proof.records) ? proof.records : [];
+  const copy = copyProof(proof);
+  const { network, name, tenure, id, epoch, ver, pubkey } = copy;
   const key = decodeHex(pubkey, 32, "pubkey");
   const context: RecordContext = { network: getNetwork(network), name, tenure, id, epoch };
-  const hashes = [records[0], records[1]].map((text) => {
-    assertString("records", text);
+  const hashes = copy.records.map((text) => {
     const side = parseSide(text, options);
     if (side.id !== id || side.ver !== ver) throw notAFork("a record has another id or version");
     if (!verifySchnorr(decodeHex(side.sig, 64, "sig"), recordDigestOfHash(context, ver, side.dataHash), key)) {
@@ -66,7 +75,32 @@ export function verifyForkProof(proof: ForkProof, options: ParseRecordOptions = 
   });
   // Two signatures over the same data are no contradiction.
   if (hashes[0] === hashes[1]) throw notAFork("both records have the same data");
-  return mintVerified(proof);
+  return mintVerified(copy);
+}
+
+/** Each member is read once: a getter could give the checks one value and the caller another. */
+function copyProof(given: unknown): ForkProof {
+  let members: Readonly<Record<Exclude<keyof ForkProof, "records"> | "first" | "second", unknown>>;
+  try {
+    const { network, name, tenure, id, epoch, ver, pubkey, records } = given as Readonly<
+      Record<keyof ForkProof, unknown>
+    >;
+    const [first, second]: readonly unknown[] = Array.isArray(records) && records.length === 2 ? records : [];
+    members = { network, name, tenure, id, epoch, ver, pubkey, first, second };
+  } catch {
+    throw notAFork("its members cannot be read");
+  }
+  const { network, name, tenure, id, epoch, ver, pubkey, first, second } = members;
+  assertString("network", network);
+  assertString("name", name);
+  assertString("tenure", tenure);
+  assertString("id", id);
+  assertString("pubkey", pubkey);
+  assertString("records", first);
+  assertString("records", second);
+  assertInteger("epoch", epoch);
+  assertInteger("ver", ver, 1);
+  return { network, name, tenure, id, epoch, ver, pubkey, records: [first, second] };
 }
 
 interface Side {
@@ -77,6 +111,9 @@ interface Side {
 }
 
 function parseSide(text: string, options: ParseRecordOptions): Side {
+  // Before anything is made of it: a body has at least one byte for each character.
+  const maxBytes = recordBodyLimit(options);
+  if (text.length > maxBytes) throw notAFork(`a record has more than ${maxBytes} bytes`);
   const body = utf8(text);
   const json = parseJson(body, { fail: notAFork, maxDepth: 1 });
   if (!isJsonObject(json) || !("sha256" in json)) {

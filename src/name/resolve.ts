@@ -5,9 +5,11 @@ import { askTips, syncHeaders } from "../chain/sync-headers.js";
 import { createPanel, dissolve, firstAnswer, type Panel, type Seat, verdictOf, witnesses } from "../chain/union.js";
 import { attemptOf, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
+import { describeBlocks } from "./as-of.js";
 import { Inquiry } from "./inquiry.js";
 import { kindOf, pendingOperations, type Unmined } from "./pending.js";
 import type { Resolution, ResolveInput } from "./resolution.js";
+import { threadOfStored, unsupported } from "./select-stored.js";
 import type { StoredName } from "./stored-name.js";
 import {
   candidateRecover,
@@ -41,25 +43,6 @@ export async function resolveName(input: ResolveInput): Promise<ResolveOutcome> 
   } finally {
     dissolve(panel);
   }
-}
-
-/**
- * The state that stored operations give on the stored chain, proven anew but asked of nobody; null when nothing is
- * stored. A guess at what a read will find, never an answer.
- */
-export function stateFromStored(input: StoredInput, minConfirmations: number): ThreadState | null {
-  const thread = threadOfStored(input);
-  return thread === null ? null : runThread(thread, input.chain.tipHeight - minConfirmations + 1);
-}
-
-/** A stored name and the chain to prove it on. */
-export type StoredInput = Pick<ResolveInput, "network" | "name" | "chain" | "stored" | "clock">;
-
-function threadOfStored({ network, name, chain, stored, clock }: StoredInput): ThreadInput | null {
-  if (stored.transactions.length === 0) return null;
-  const evidence = new Evidence(createPanel([], clock, undefined));
-  evidence.restore(chain, stored);
-  return { network, name, transactions: evidence.proven, previous: evidence.previous };
 }
 
 class Resolver {
@@ -112,8 +95,8 @@ class Resolver {
 
   /** For a stored name the spends of its seals are asked beside the tips. Whether there was anything to ask. */
   async #askStoredSeals(before: HeaderChain, stored: StoredName): Promise<boolean> {
-    const input = threadOfStored({ ...this.#in, chain: before, stored });
-    const seals = input === null ? [] : findFrontier(input, before.tipHeight).seals;
+    if (stored.transactions.length === 0) return false;
+    const { seals } = findFrontier(threadOfStored({ ...this.#in, chain: before, stored }), before.tipHeight);
     if (seals.length === 0) return false;
     await this.#inquiry.askSeals(this.#panel.seats, seals);
     return true;
@@ -229,21 +212,14 @@ class Resolver {
 
   #resolution({ chain, height, state, atTip, stored, complete, unmined }: Conclusion): Resolution {
     const { network, clock } = this.#in;
-    const tipTimeMs = (chain.tipTimeSec ?? 0) * 1000;
     // M6's b: by the network's own depth, not the reader's.
     const b = chain.tipHeight - network.minConfirmations;
     return {
       state,
       pending: pendingOperations(atTip, height, unmined),
       asOf: {
-        height,
-        hash: chain.hashAt(height) ?? network.checkpoint.hash,
-        time: chain.headerAt(height)?.timeSec ?? 0,
-        tipHeight: chain.tipHeight,
-        tipAgeMs: Math.max(0, clock.nowMs() - tipTimeMs),
+        ...describeBlocks(chain, height, chain.tipHeight, clock.nowMs()),
         partial: complete.length < this.#panel.seats.length,
-        weakStart: network.checkpoint.weakStart,
-        signaturesUnchecked: network.rules === "signet",
         sources: this.#panel.seats.map((seat) => {
           return { label: seat.label, verdict: verdictOf(seat, chain, height, complete.includes(seat)) };
         }),
@@ -288,14 +264,4 @@ interface Conclusion {
   readonly stored: StoredName;
   readonly complete: readonly Seat[];
   readonly unmined: readonly Unmined[];
-}
-
-/** C7: a later version moved the name on; the older profile is not an answer. */
-export function unsupported({ unsupported: by }: ThreadState): HawserError | null {
-  if (by === null) return null;
-  return new HawserError(
-    "CHAIN_UNSUPPORTED_OPERATION",
-    `The name was changed by an operation of a later protocol version at height ${by.height}.`,
-    by,
-  );
 }

@@ -4,8 +4,20 @@ import { encodeJson, isJsonObject, type Json, parseJson } from "../bytes/json.js
 import type { StoredEvidence, StoredTransaction } from "../chain/evidence.js";
 import { HawserError } from "../errors.js";
 
+/** The last read of a name that was complete (V5): up to its height nothing is missing from what is stored. */
+export interface ReadMark {
+  /** E of V6. */
+  readonly height: number;
+  /** Of the block at `height`, display order. */
+  readonly hash: string;
+  readonly tipHeight: number;
+  /** How many sources gave complete answers. */
+  readonly agreed: number;
+}
+
 /** What a reader keeps of a name between reads. It is proven again whenever it is loaded: a cache is no authority. */
 export interface StoredName extends StoredEvidence {
+  readonly readAt?: ReadMark | null | undefined;
   /**
    * txid of the REGISTER, or of the RECOVER after it, below which each source, by label, said at that time that the
    * beacon has nothing else (V5).
@@ -38,6 +50,7 @@ export function mergeStoredNames(loaded: StoredName, found: StoredName, kept: St
     coinbases: merge(loaded.coinbases, found.coinbases, kept.coinbases, place),
     previous: merge(loaded.previous, found.previous, kept.previous, encodeHex),
     beacon: found.beacon === null ? null : { register: found.beacon.register, checkedAtMs },
+    readAt: found.readAt ?? kept.readAt,
   };
 }
 
@@ -60,6 +73,7 @@ export function encodeStoredName(stored: StoredName): Uint8Array {
         stored.beacon === null
           ? null
           : { register: stored.beacon.register, checkedAtMs: [...stored.beacon.checkedAtMs] },
+      readAt: stored.readAt ? { ...stored.readAt } : null,
     }),
   );
 }
@@ -92,7 +106,7 @@ export function decodeStoredName(bytes: Uint8Array, key: string): StoredName {
     const branch = list(value["branch"]).map(hex);
     return { raw: hex(value["raw"]), height: count(value["height"]), position: count(value["position"]), branch };
   };
-  const beacon = json["beacon"];
+  const { beacon, readAt } = json;
   return {
     transactions: list(json["transactions"]).map(transaction),
     coinbases: list(json["coinbases"]).map(transaction),
@@ -107,6 +121,14 @@ export function decodeStoredName(bytes: Uint8Array, key: string): StoredName {
               return [text(label), count(ms)] as const;
             }),
           ),
+        },
+    readAt: !isJsonObject(readAt)
+      ? null
+      : {
+          height: count(readAt["height"]),
+          hash: text(readAt["hash"]),
+          tipHeight: count(readAt["tipHeight"]),
+          agreed: count(readAt["agreed"]),
         },
   };
 }

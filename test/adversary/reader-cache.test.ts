@@ -61,9 +61,9 @@ describe("a poisoned cache", () => {
   const withSum = (key: string, value: Uint8Array): Uint8Array =>
     concatBytes(sha256(concatBytes(utf8(`${key}\n`), value)), value);
 
-  it("holds a floor, the headers, the name's operations, its profile and the nodes that were read", () => {
+  it("holds a floor, the record, the headers, the name's operations, its profile and the nodes that were read", () => {
     const kinds = [...entries.keys()].map((key) => key.replace(/\/.*/, ""));
-    expect([...new Set(kinds)].sort()).toEqual(["floor", "headers", "name", "object"]);
+    expect([...new Set(kinds)].sort()).toEqual(["floor", "headers", "name", "object", "record"]);
     expect(kinds.filter((kind) => kind === "object")).toHaveLength(2);
     expect(kinds.filter((kind) => kind === "headers")).toHaveLength(2);
   });

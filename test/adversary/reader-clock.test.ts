@@ -63,12 +63,18 @@ describe("a clock that jumps", () => {
     expect(floors).toHaveLength(1);
     expect(headers.length).toBeGreaterThan(0);
     aheadMs = -3 * DAY_MS;
-    // The chain ends before its first header of the future, for now.
-    expect(await read().catch(() => null)).not.toMatchObject({ found: true });
+    // The chain would end before its first header of the future, and "no such name" would be the answer.
+    await expectCode("CHAIN_CLOCK_BEHIND", read());
     expect(await entries("floor/")).toEqual(floors);
     expect(await entries("headers/")).toEqual(headers);
     aheadMs = 0;
     await expectFloorHolds();
+  });
+
+  it("V1: a reader that knows nothing yet does not take the past for the present either", async () => {
+    aheadMs = -3 * DAY_MS;
+    await expectCode("CHAIN_CLOCK_BEHIND", read());
+    expect(await entries("headers/")).toEqual([]);
   });
 
   it("V7, M7: set ahead by days: the tip is old, which the caller may refuse, and floors stay", async () => {

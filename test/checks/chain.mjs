@@ -797,11 +797,11 @@ export const checks = [
     step: "V4",
     check: "What was proven is kept although the read fails.",
     source: "src/client/reader-core.ts",
-    remove: `    await this.#keep(name, stored, outcome.stored);
-    if (outcome.result instanceof HawserError) throw outcome.result;
+    remove: `    await this.#keep(name, stored, { ...outcome.stored, readAt });
+    if (result instanceof HawserError) throw result;
 `,
-    put: `    if (outcome.result instanceof HawserError) throw outcome.result;
-    await this.#keep(name, stored, outcome.stored);
+    put: `    if (result instanceof HawserError) throw result;
+    await this.#keep(name, stored, { ...outcome.stored, readAt });
 `,
     test: "test/unit/client/reader-core.test.ts",
     name: "V4: what a failed read proved is kept for the next one",
@@ -810,7 +810,7 @@ export const checks = [
     step: "V4",
     check: "What was proven is kept.",
     source: "src/client/reader-core.ts",
-    remove: `    await this.#keep(name, stored, outcome.stored);
+    remove: `    await this.#keep(name, stored, { ...outcome.stored, readAt });
 `,
     put: "",
     test: "test/unit/client/reader-core.test.ts",
@@ -1529,9 +1529,9 @@ export const checks = [
   {
     step: "V6",
     check: "Stored operations are read at E, too.",
-    source: "src/name/resolve.ts",
-    remove: "runThread(thread, input.chain.tipHeight - minConfirmations + 1)",
-    put: "runThread(thread, input.chain.tipHeight)",
+    source: "src/name/select-stored.ts",
+    remove: "runThread(threadOfStored(input), input.chain.tipHeight - minConfirmations + 1)",
+    put: "runThread(threadOfStored(input), input.chain.tipHeight)",
     test: "test/unit/name/resolve.test.ts",
     name: "V6: is read at E like everything else",
   },
@@ -1658,19 +1658,19 @@ export const checks = [
   {
     step: "V7",
     check: "asOf tells E.",
-    source: "src/name/resolve.ts",
-    remove: `        height,
-        hash: chain`,
-    put: `        height: chain.tipHeight,
-        hash: chain`,
+    source: "src/name/as-of.ts",
+    remove: `    height,
+    hash: chain`,
+    put: `    height: chain.tipHeight,
+    hash: chain`,
     test: "test/unit/name/resolve.test.ts",
     name: "V7: says at which block the state was read and how old the tip is",
   },
   {
     step: "V7",
     check: "asOf tells E's hash.",
-    source: "src/name/resolve.ts",
-    remove: "hash: chain.hashAt(height) ?? network.checkpoint.hash",
+    source: "src/name/as-of.ts",
+    remove: "hash: chain.hashAt(height) ?? checkpoint.hash",
     put: "hash: chain.tipHash",
     test: "test/unit/name/resolve.test.ts",
     name: "V7: says at which block the state was read and how old the tip is",
@@ -1678,7 +1678,7 @@ export const checks = [
   {
     step: "V7",
     check: "asOf tells E's header time.",
-    source: "src/name/resolve.ts",
+    source: "src/name/as-of.ts",
     remove: "time: chain.headerAt(height)?.timeSec ?? 0",
     put: "time: chain.tipTimeSec ?? 0",
     test: "test/unit/name/resolve.test.ts",
@@ -1687,19 +1687,19 @@ export const checks = [
   {
     step: "V7",
     check: "asOf tells the tip's height.",
-    source: "src/name/resolve.ts",
-    remove: `        tipHeight: chain.tipHeight,
-`,
-    put: `        tipHeight: height,
-`,
+    source: "src/name/as-of.ts",
+    remove: `    tipHeight,
+    tipAgeMs`,
+    put: `    tipHeight: height,
+    tipAgeMs`,
     test: "test/unit/name/resolve.test.ts",
     name: "V7: says at which block the state was read and how old the tip is",
   },
   {
     step: "V7",
     check: "asOf tells the tip's age.",
-    source: "src/name/resolve.ts",
-    remove: "Math.max(0, clock.nowMs() - tipTimeMs)",
+    source: "src/name/as-of.ts",
+    remove: "Math.max(0, nowMs - (chain.headerAt(tipHeight)?.timeSec ?? 0) * 1000)",
     put: "0",
     test: "test/unit/name/resolve.test.ts",
     name: "V7: says at which block the state was read and how old the tip is",
@@ -1707,9 +1707,9 @@ export const checks = [
   {
     step: "V7",
     check: "A tip ahead of the clock has no age.",
-    source: "src/name/resolve.ts",
-    remove: "Math.max(0, clock.nowMs() - tipTimeMs)",
-    put: "clock.nowMs() - tipTimeMs",
+    source: "src/name/as-of.ts",
+    remove: "Math.max(0, nowMs - (chain.headerAt(tipHeight)?.timeSec ?? 0) * 1000)",
+    put: "nowMs - (chain.headerAt(tipHeight)?.timeSec ?? 0) * 1000",
     test: "test/unit/name/resolve.test.ts",
     name: "V7: a tip ahead of the clock has no age",
   },
@@ -1726,7 +1726,7 @@ export const checks = [
     step: "V7",
     check: "An old tip is CHAIN_STALE.",
     source: "src/client/reader-core.ts",
-    remove: `    this.#assertFresh(outcome.result);
+    remove: `    this.#assertFresh(result);
 `,
     put: "",
     test: "test/unit/client/reader-core.test.ts",

@@ -1281,9 +1281,9 @@ export const checks = [
   {
     step: "U1",
     check: "Data is found under the profile's storage.",
-    source: "src/client/reader.ts",
-    remove: "bases: entry.profile.storage,",
-    put: "bases: [],",
+    source: "src/client/documents.ts",
+    remove: "await getObject({ key, content, storage, urlReader, bases, clock, budget, signal })",
+    put: "await getObject({ key, content, storage, urlReader, bases: [], clock, budget, signal })",
     test: "test/unit/client/reader.test.ts",
     name: "U1: data is found under the profile's storage and at its entry's URLs, places that no caller configured",
   },

@@ -9,15 +9,16 @@ import { asOfLine, notFoundLine, replicaNotes, sourceNotes } from "../verdicts.j
 export async function run(invocation: Invocation): Promise<number> {
   const { args, output } = invocation;
   const [name, id] = [args.argument("NAME"), args.argument("ID")];
-  const [minVersion, maxVersion] = [version(invocation, "min-version"), version(invocation, "max-version")];
+  const [minVersion, maxVersion] = [integer(invocation, "min-version"), integer(invocation, "max-version")];
+  const replicas = integer(invocation, "replicas");
   return withReader(invocation, async ({ reader, options }) => {
-    const result = await reader.getMutable(name, id, { ...options, minVersion, maxVersion });
+    const result = await reader.getMutable(name, id, { ...options, minVersion, maxVersion, replicas });
     if (!result.found) {
       await output.note(notFoundLine(`${id} of ${name}`, result));
       if (output.json) await output.document(result);
       return 1;
     }
-    const { data, record, ver, route, asOf, replicas } = result;
+    const { data, record, ver, route, asOf } = result;
     const out = await deliver(invocation, data);
     if (output.json) {
       const { id: recordId, sig } = record;
@@ -28,12 +29,12 @@ export async function run(invocation: Invocation): Promise<number> {
     await output.note(
       `${id} of ${name}: version ${ver}, epoch ${route.epoch}, ${data.length} bytes, ${asOfLine(asOf)}`,
     );
-    await output.notes([...replicaNotes(replicas), ...sourceNotes(asOf)]);
+    await output.notes([...replicaNotes(result.replicas), ...sourceNotes(asOf)]);
     return 0;
   });
 }
 
-function version({ args }: Invocation, flag: string): number | undefined {
+function integer({ args }: Invocation, flag: string): number | undefined {
   const text = args.text(flag);
   if (text === undefined) return undefined;
   return readInteger(text, (expected, got) => usageError(`--${flag}`, expected, got), 1);

@@ -1,7 +1,7 @@
 import { HawserError, isHawserError } from "../../errors.js";
 import { type Name, parseName } from "../../name/name.js";
 import type { Resolution } from "../../name/resolution.js";
-import { unsupported } from "../../name/resolve.js";
+import { unsupported } from "../../name/select-stored.js";
 import type { ThreadState } from "../../name/thread.js";
 import type { LoadNode } from "../../profile/index-tree.js";
 import { type Profile, parseProfile } from "../../profile/profile.js";

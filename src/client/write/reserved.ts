@@ -1,7 +1,7 @@
 import { equalBytes } from "../../bytes/bytes.js";
 import { parseTransaction, type Transaction } from "../../chain/transaction.js";
 import { parseName } from "../../name/name.js";
-import { stateFromStored } from "../../name/resolve.js";
+import { stateFromStored } from "../../name/select-stored.js";
 import { storedNameKey } from "../../name/stored-name.js";
 import { outpointKey } from "../../plan/coin-selection.js";
 import type { Outpoint } from "../../ports.js";

@@ -124,7 +124,8 @@ describe("V1: following a source's headers", () => {
   });
 
   it("V1: headers of the future end the chain for now", async () => {
-    const { panel, clock, seats } = panelOf([sourceOf("a", chain)]);
+    const present = MinedChain.of(world, 25, { onto: { chain, upTo: 20 }, version: 6 });
+    const { panel, clock, seats } = panelOf([sourceOf("a", chain), sourceOf("b", present)]);
     const tips = await askTips(panel);
     const time = chain.headerChain().headerAt(30)?.timeSec ?? 0;
     clock.jumpTo(time * 1000 - limits.headerMaxAheadMs);
@@ -132,6 +133,19 @@ describe("V1: following a source's headers", () => {
     expect(best.tipHeight).toBe(30);
     expect(seats[0]).toMatchObject({ reach: 30, failure: { code: "CHAIN_HEADER_INVALID" } });
     expect(LATE_MS).toBeGreaterThan(clock.nowMs());
+  });
+
+  it("V1: where the chains of all sources are ahead of it, the clock is wrong", async () => {
+    const silent = sourceOf("c", chain, () => ({ tip: () => Promise.reject(unreachable("c")) }));
+    const { panel, clock } = panelOf([sourceOf("a", chain), sourceOf("b", chain), silent]);
+    const tips = await askTips(panel);
+    const time = chain.headerChain().headerAt(30)?.timeSec ?? 0;
+    clock.jumpTo(time * 1000 - limits.headerMaxAheadMs);
+    const details = { height: 31, nowMs: clock.nowMs() };
+    await expect(syncHeaders(panel, tips, nothingHeld())).rejects.toMatchObject({
+      code: "CHAIN_CLOCK_BEHIND",
+      details,
+    });
   });
 });
 

@@ -52,6 +52,7 @@ describe("reader", () => {
       const script = encodeHex(world.key.p2tr);
       expect(found).toEqual({
         found: true,
+        from: "network",
         name: {
           status: "active",
           unsealed: null,
@@ -76,13 +77,13 @@ describe("reader", () => {
       });
     });
 
-    it("getProfile: the profile that the chain anchors; from the cache when it is asked again", async () => {
+    it("getProfile: the profile that the chain anchors; from the network as long as sources were asked", async () => {
       const reader = world.reader();
       const first = await reader.getProfile(name);
       if (!first.found) expect.fail("not found");
       expect(Object.keys(first).sort()).toEqual(["asOf", "found", "from", "name", "profile"]);
       expect(first).toMatchObject({ from: "network", profile: { name, about, pubkey: null, storage: [] } });
-      expect(await reader.getProfile(name)).toMatchObject({ found: true, from: "cache", profile: first.profile });
+      expect(await reader.getProfile(name)).toMatchObject({ found: true, from: "network", profile: first.profile });
     });
 
     it("M8: getMutable: the data, its version, the route and one verdict per replica", async () => {
@@ -112,7 +113,7 @@ describe("reader", () => {
       const reader = world.reader();
       const found = await reader.list(name);
       if (!found.found) expect.fail("not found");
-      expect(Object.keys(found).sort()).toEqual(["asOf", "entries", "found", "name"]);
+      expect(Object.keys(found).sort()).toEqual(["asOf", "entries", "found", "from", "name"]);
       expect((await collect(found.entries)).sort()).toEqual([`i:${contentKey(photo)}`, "m:notes/one", "m:settings"]);
       const notes = await reader.list(name, { prefix: "m:notes/" });
       if (!notes.found) expect.fail("not found");
@@ -178,7 +179,7 @@ describe("reader", () => {
       expect(await world.reader().getName("nobody")).toMatchObject({ found: false, why: "no-name", name });
       for (const read of reads) {
         const result = await read();
-        expect(Object.keys(result).sort()).toEqual(["asOf", "found", "name", "why"]);
+        expect(Object.keys(result).sort()).toEqual(["asOf", "found", "from", "name", "why"]);
         expect(result).toMatchObject({ found: false, why: "no-name", name, asOf: { partial: false } });
       }
     });

@@ -5,6 +5,7 @@ import { HawserError } from "../../../src/errors.js";
 import { floorKey } from "../../../src/mutable/floor.js";
 import { raiseFloor, readFloor } from "../../../src/mutable/floor-cache.js";
 import { fetchRecordReplies, type GetRecordInput, getRecord } from "../../../src/mutable/get.js";
+import { keepRecord, recordKey } from "../../../src/mutable/record-cache.js";
 import { verifyForkProof } from "../../../src/mutable/verify-fork.js";
 import type { Cache, StorageReader } from "../../../src/ports.js";
 import { ReadBudget } from "../../../src/route/budget.js";
@@ -72,6 +73,7 @@ describe("getRecord", () => {
       close: () => inner.close(),
       update: async (k, change) => {
         const result = await inner.update(k, change);
+        if (k !== key) return result;
         await new Promise<void>((resolve) => {
           durable = resolve;
         });
@@ -236,5 +238,40 @@ describe("getRecord", () => {
     await rejectionOf("RECORD_UNAVAILABLE", getRecord(inputWith(storage)));
     const got = await getRecord(inputWith(storage, { maxDataBytes: 2 * 1024 * 1024 }));
     expect(got.data).toHaveLength(data.length);
+  });
+
+  it("M7: the newest body is kept beside its floor, and never replaced by an older one", async () => {
+    const cache = memoryCache();
+    const at = recordKey(context);
+    await getRecord(inputWith([serves("a", signed(3, "c"))], { cache }));
+    expect(await cache.get(at)).toEqual(signed(3, "c"));
+    await keepRecord(cache, context, 2, signed(2, "b"));
+    expect(await cache.get(at)).toEqual(signed(3, "c"));
+    await getRecord(inputWith([serves("a", signed(4, "d"))], { cache }));
+    expect(await cache.get(at)).toEqual(signed(4, "d"));
+    // What cannot be read is nothing that has to stay.
+    await cache.update(at, () => ({ value: utf8("damaged"), result: null }));
+    await getRecord(inputWith([serves("a", signed(4, "d"))], { cache }));
+    expect(await cache.get(at)).toEqual(signed(4, "d"));
+  });
+
+  it("M7: a body is not kept before its floor is", async () => {
+    const inner = memoryCache();
+    const written: string[] = [];
+    const cache: Cache = {
+      durable: false,
+      get: (k) => inner.get(k),
+      keys: (prefix) => inner.keys(prefix),
+      close: () => inner.close(),
+      update: (k, change) => {
+        written.push(k);
+        return inner.update(k, change);
+      },
+    };
+    await getRecord(inputWith([serves("a", signed(3, "c"))], { cache }));
+    expect(written).toEqual([key, recordKey(context)]);
+    await getRecord(inputWith([serves("a", signed(3, "c"))], { cache }));
+    // The same body is not written again.
+    expect(written.slice(2)).toEqual([key]);
   });
 });

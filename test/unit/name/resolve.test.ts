@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { networks } from "../../../src/chain/network.js";
-import { stateFromStored } from "../../../src/name/resolve.js";
+import { stateFromStored } from "../../../src/name/select-stored.js";
 import { nothingStored } from "../../../src/name/stored-name.js";
 import type { ProgressEvent } from "../../../src/ports.js";
 import { GENESIS_TIME_SEC, LATE_MS } from "../chain/mining.js";

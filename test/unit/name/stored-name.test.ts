@@ -24,6 +24,7 @@ const transaction: fc.Arbitrary<StoredTransaction> = fc.record({
 const txid = fc.constantFrom("ab".repeat(32), "cd".repeat(32));
 const label = fc.constantFrom("a", "b", "https://c.example/api", "ünïcode");
 const storedName: fc.Arbitrary<StoredName> = fc.record({
+  readAt: fc.option(fc.record({ height: count, hash: txid, tipHeight: count, agreed: count })),
   transactions: fc.array(transaction, { maxLength: 3 }),
   coinbases: fc.array(transaction, { maxLength: 2 }),
   previous: fc.array(bytes, { maxLength: 2 }),
@@ -53,7 +54,15 @@ describe("a name between reads", () => {
       }),
       { numRuns },
     );
-    expect(decodeStoredName(encodeStoredName(nothingStored), "k")).toEqual(nothingStored);
+    expect(decodeStoredName(encodeStoredName(nothingStored), "k")).toEqual({ ...nothingStored, readAt: null });
+  });
+
+  it("V5: a read that failed leaves the mark of the last complete one, which the next complete one takes over", () => {
+    const at = (height: number) => ({ height, hash: "ab".repeat(32), tipHeight: height, agreed: 2 });
+    const kept = { ...nothingStored, readAt: at(5) };
+    expect(mergeStoredNames(kept, { ...nothingStored, readAt: null }, kept).readAt).toEqual(at(5));
+    expect(mergeStoredNames(kept, { ...nothingStored, readAt: at(6) }, kept).readAt).toEqual(at(6));
+    expect(mergeStoredNames(kept, nothingStored, nothingStored).readAt ?? null).toBeNull();
   });
 
   it("throws CACHE_CORRUPT and nothing else where it is damaged", () => {
