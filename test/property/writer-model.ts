@@ -74,6 +74,11 @@ export class NameModel {
       .sort((a, b) => a.started - b.started);
   }
 
+  /** Which device was told last that a key is written; null for none. */
+  toldTo(key: string): number | null {
+    return this.#acknowledged.get(key)?.device ?? null;
+  }
+
   /** Whether a read has but one answer. */
   isQuiet(key: string): boolean {
     return this.#openAt(key).length === 0;
