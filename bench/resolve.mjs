@@ -10,16 +10,27 @@ const steps = [1, 10, 100];
 const devnet = await startDevnet({ sources: 2, stores: 1 });
 const { writer } = await devnet.fundedWriter({ valueSats: 10_000_000n });
 const sources = await Promise.all(devnet.sourceUrls.map(proxy));
+const stores = await Promise.all(devnet.storeUrls.map(proxy));
 const registration = await writer.registerName("alice");
+// The first UPDATE.
+await writer.putMutable("alice", "settings", new Uint8Array(1024).fill(1));
 
-/** Resolves the name in a reader that knows nothing yet. */
-async function resolve() {
-  const reader = createReader({
+/** A reader that knows nothing yet. */
+const newReader = () =>
+  createReader({
     network: "regtest",
     sources: sources.map(({ url }) => esplora(url)),
-    storage: devnet.storeUrls.map((url) => http(url)),
+    storage: stores.map(({ url }, i) => http(url, { publicBaseUrl: devnet.storeUrls[i] })),
   });
-  if (!(await reader.getName("alice")).found) throw new Error("not found");
+
+const found = async (read) => {
+  if (!(await read).found) throw new Error("not found");
+};
+
+async function makeBundle() {
+  const exported = await newReader().exportBundle("alice", { id: "settings" });
+  if (!exported.found) throw new Error("not found");
+  return { bundle: exported.bundle };
 }
 
 /**
@@ -41,12 +52,18 @@ async function follow() {
 }
 
 const rows = [];
-let updates = 0;
+let updates = 1;
 for (const step of steps) {
   for (; updates < step; updates++) await writer.updateProfile("alice", { about: { revision: updates } });
+  const hint = await makeBundle();
   for (const [what, call] of [
-    [`cold getName, ${step} update${step === 1 ? "" : "s"}`, resolve],
+    [`cold getName, ${step} update${step === 1 ? "" : "s"}`, () => found(newReader().getName("alice"))],
     ["  bare, one server, unverified", follow],
+    ["  cold getMutable", () => found(newReader().getMutable("alice", "settings"))],
+    [
+      `  the same, hint of ${kb(hint.bundle.length)}`,
+      () => found(newReader().getMutable("alice", "settings", { hint })),
+    ],
   ]) {
     await call();
     const { requests, sequential, bytes, seconds } = await measured(call);
@@ -54,10 +71,10 @@ for (const step of steps) {
   }
 }
 table(
-  `Resolving a name from nothing, 2 sources, ${DELAY_MS} ms added to every answer`,
+  `Resolving a name from nothing, 2 sources, 1 store, ${DELAY_MS} ms added to every answer (budget with a hint: 3 round trips)`,
   ["read", "requests", "sequential", "bytes", "time"],
   rows,
 );
-for (const server of sources) server.close();
+for (const server of [...sources, ...stores]) server.close();
 await devnet.close();
 process.exit(0);

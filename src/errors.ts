@@ -30,6 +30,22 @@ export interface ForkProof {
   readonly records: readonly [string, string];
 }
 
+/** What a name has come to, up to the tip. What belongs to a holder is null where nobody holds it. */
+export interface NameNow {
+  readonly status: "free" | "active" | "grace" | "released";
+  /** txid of the PREORDER, display order. */
+  readonly tenure: string | null;
+  /** Hex. */
+  readonly ownerScript: string | null;
+  /** `txid:vout` of the output that the next operation spends. */
+  readonly seal: string | null;
+  /** Of the newest operation. */
+  readonly txid: string | null;
+  readonly height: number | null;
+  /** Hex; null for no profile. */
+  readonly profileHash: string | null;
+}
+
 /** The details that an error of each code carries. */
 export interface ErrorDetails {
   /** An argument or option does not have the form that its documentation asks for. */
@@ -48,6 +64,12 @@ export interface ErrorDetails {
   INPUT_FEE_TOO_HIGH: { readonly what: string; readonly got: string; readonly max: string };
   /** Floors of another device are damaged, of another network or not floors; none was taken over. */
   INPUT_FLOORS_INVALID: { readonly reason: string };
+  /** JSON that was to be decoded is no result or error of hawser, or one of another kind or version. */
+  INPUT_JSON_INVALID: { readonly reason: string };
+  /** No operation of this name has the txid, or nothing of it was ever sent: there is nothing to store again (W2). */
+  INPUT_TXID_UNKNOWN: { readonly name: string; readonly txid: string };
+  /** The operation of this txid did not anchor what is to be stored again, or a later one replaced it (W2). */
+  INPUT_TXID_MISMATCH: { readonly txid: string; readonly key: string; readonly reason: string };
   /** A file that the caller named cannot be read or written. */
   INPUT_FILE_UNUSABLE: { readonly path: string; readonly reason: string };
   /** The name does not follow protocol N1. */
@@ -196,10 +218,26 @@ export interface ErrorDetails {
   /** A cache entry does not decode. */
   CACHE_CORRUPT: { readonly key: string; readonly reason: string };
 
-  /** Another operation spent the seal that the change was based on (W4). */
-  CONFLICT_NAME_MOVED: { readonly name: string; readonly expected: string; readonly got: string };
-  /** Another writer stored the version first (W5). */
-  CONFLICT_RECORD_MOVED: { readonly id: string; readonly ver: number; readonly got: number };
+  /**
+   * Another operation spent the seal that the change was based on (W4). `state` is what is proven of the name now, up to
+   * the tip; where the other operation is not mined yet, `got` is its txid and `state` is still the one before it.
+   */
+  CONFLICT_NAME_MOVED: {
+    readonly name: string;
+    readonly expected: string;
+    readonly got: string;
+    readonly state: NameNow;
+  };
+  /**
+   * Another writer stored or took version `got` first (W5). `newer` is its record where this writer saw it, and of that
+   * the data in base64 where it has at most 64 KiB.
+   */
+  CONFLICT_RECORD_MOVED: {
+    readonly id: string;
+    readonly ver: number;
+    readonly got: number;
+    readonly newer: { readonly ver: number; readonly sha256: string; readonly data: string | null } | null;
+  };
   /** The name is held by somebody else, or was registered first by another. */
   CONFLICT_NAME_TAKEN: { readonly name: string; readonly tenure: string };
   /** A pending write of this name must be finished or given up first. */
@@ -241,6 +279,9 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   INPUT_TOO_LARGE: spec("input", "changed"),
   INPUT_FEE_TOO_HIGH: spec("input", "changed"),
   INPUT_FLOORS_INVALID: spec("input", "changed"),
+  INPUT_JSON_INVALID: spec("input", "changed"),
+  INPUT_TXID_UNKNOWN: spec("input", "changed"),
+  INPUT_TXID_MISMATCH: spec("input", "changed"),
   INPUT_FILE_UNUSABLE: spec("input", "changed"),
   NAME_INVALID: spec("input", "changed"),
   NAME_NOT_REGISTERED: spec("input", "changed"),

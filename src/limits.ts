@@ -81,6 +81,8 @@ export const limits = {
   recordMaxAheadMs: 10 * 60 * 1000,
   /** ms - V5: how long an established absence of older beacon entries is believed. */
   beaconAbsenceMaxAgeMs: 24 * 60 * 60 * 1000,
+  /** bytes - of another writer's record, which a conflict carries along. */
+  conflictDataMaxBytes: 64 * 1024,
   /** sat/vB - W9: fee rates above are refused. */
   maxFeeRateSatsPerVbyte: 500,
   /** updates - the fee reserve that `registerName` adds to the bond. */

@@ -75,11 +75,14 @@ export type {
   PutImmutableOptions,
   PutMutableHandle,
   PutMutableOptions,
-} from "./client/write/put.js";
+  RecordRace,
+} from "./client/write/put-options.js";
 export type { RecoverOptions } from "./client/write/recover.js";
 export type { RegisterHandle, RegisterOptions } from "./client/write/register.js";
 export type { ReservedOutpoint } from "./client/write/reserved.js";
 export type { PendingWrite, ResumedWrite, ResumeOptions } from "./client/write/resume.js";
 export type { RotateKeyOptions } from "./client/write/rotate.js";
-export type { ProfileUpdate, Writer, WriterPlans } from "./client/writer.js";
+export type { NextData, UpdateMutableHandle, UpdateMutableOptions } from "./client/write/update-mutable.js";
+export type { NextProfile, ProfileUpdate, Writer, WriterPlans } from "./client/writer.js";
+export type { CurrentRecord } from "./mutable/select-current.js";
 export type { PlanCost } from "./plan/registration.js";

@@ -9,6 +9,7 @@ import {
   outFlag,
   outputFlags,
   policyFlags,
+  putFlags,
   resumeFlags,
   writeFlags,
   yesFlag,
@@ -190,7 +191,14 @@ export const commands: readonly Command[] = [
     arguments: [name, id, { name: "FILE", optional: true, help: "The data; - or nothing reads stdin" }],
     flags: [
       { name: "delegate", value: null, help: "Give a new record a signer of its own, other than the profile's" },
-      ...writeFlags,
+      { name: "no-create", value: null, help: "Fail where the id is new, instead of making a transaction" },
+      { name: "version", value: "N", help: "Exactly this version (default: one more than the newest)" },
+      {
+        name: "max-age",
+        value: "MS",
+        help: "Readers refuse it once it is older, or none for no limit; to change that takes a transaction",
+      },
+      ...putFlags,
     ],
     examples: ["hawser put alice settings settings.json", "date | hawser put alice clock"],
     load: () => import("./commands/put.js"),
@@ -221,7 +229,7 @@ export const commands: readonly Command[] = [
     flags: [
       { name: "type", value: "TYPE", help: "Media type for readers, such as image/png; a label" },
       { name: "file-name", value: "TEXT", help: "File name for readers; a label" },
-      ...writeFlags,
+      ...putFlags,
     ],
     examples: ["hawser add alice anchor.png --type image/png --file-name anchor.png"],
     load: () => import("./commands/add.js"),

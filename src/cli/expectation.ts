@@ -4,16 +4,23 @@ import { isOwnerScript } from "../chain/script.js";
 import type { ReadPolicy } from "../client/policy.js";
 import type { ReadOptions } from "../client/read-options.js";
 import { isHawserError } from "../errors.js";
+import { limits } from "../limits.js";
 import type { Arguments } from "./command.js";
+import { isMissing, readFileAtMost } from "./files.js";
 import { usageError } from "./usage.js";
 
-/** What `--hint`, `--expect-tenure` and `--expect-owner` say, for commands that have them. @throws INPUT_INVALID */
+/**
+ * What `--hint`, `--expect-tenure` and `--expect-owner` say, for commands that have them.
+ *
+ * @throws INPUT_INVALID, INPUT_FILE_UNUSABLE, INPUT_TOO_LARGE
+ */
 export async function readExpectations(
   args: Arguments,
   networkId: NetworkId,
 ): Promise<Pick<ReadOptions, "hint" | "expect">> {
   if (!args.declares("hint")) return {};
-  const [hint, tenure] = [readTxid(args, "hint"), readTxid(args, "expect-tenure")];
+  const tenure = readTxid(args, "expect-tenure");
+  const hint = await readHint(args.text("hint"));
   const owner = args.text("expect-owner");
   const ownerScript = owner === undefined ? undefined : await readOwner(owner, networkId);
   return { hint, expect: tenure === undefined && ownerScript === undefined ? undefined : { tenure, ownerScript } };
@@ -27,6 +34,20 @@ export function readPolicy(args: Arguments): ReadPolicy | undefined {
   const policy = POLICIES.find((one) => one === text);
   if (policy !== undefined || text === undefined) return policy;
   throw usageError("--policy", "network, network-first, cache-first or cache-only", JSON.stringify(text.slice(0, 80)));
+}
+
+/** A txid, or what the file of that name holds. */
+async function readHint(text: string | undefined): Promise<ReadOptions["hint"]> {
+  if (text === undefined) return undefined;
+  const got = JSON.stringify(text.slice(0, 80));
+  if (isHex(text, 32)) return text;
+  try {
+    return { bundle: await readFileAtMost(text, limits.bundleMaxBytes) };
+  } catch (error) {
+    if (!isHawserError(error) || !isMissing(error.cause)) throw error;
+    const expected = "a txid of 64 lower-case hex digits, or a file that holds a bundle";
+    throw usageError("--hint", expected, got);
+  }
 }
 
 /** @throws INPUT_INVALID */

@@ -48,7 +48,11 @@ const readFlags: readonly Flag[] = [
 /** Flags of the commands that look something up and write nothing. */
 export const lookupFlags: readonly Flag[] = [
   ...readFlags,
-  { name: "hint", value: "TXID", help: "The name's REGISTER: gets past a flood of its beacon; verified, pins nothing" },
+  {
+    name: "hint",
+    value: "TXID|FILE",
+    help: "The name's REGISTER (gets past a flood of its beacon), or a bundle of it (fewer requests); pins nothing",
+  },
   { name: "expect-tenure", value: "TXID", help: "Fail unless the name is held by this registration (its PREORDER)" },
   { name: "expect-owner", value: "OWNER", help: "Fail unless this script (hex) or address owns the name" },
 ];
@@ -103,6 +107,17 @@ export const writeFlags: readonly Flag[] = [
 
 /** Flags of the command that goes on with what was signed before. */
 export const resumeFlags: readonly Flag[] = [...readFlags, keyFileFlag, ...storeFlags, waitFlag];
+
+/** Flags of the commands that put something. */
+export const putFlags: readonly Flag[] = [
+  {
+    name: "rebase",
+    value: "N",
+    help: "Make the change again, so many times, where another device changed the name first (default 0)",
+  },
+  { name: "txid", value: "TXID", help: "Store what this transaction anchored once more; send no new one" },
+  ...writeFlags,
+];
 
 /** Flags of the commands that change a name and sign no record with the present key. */
 export const nameFlags: readonly Flag[] = [...readFlags, keyFileFlag, ...sendFlags];

@@ -47,6 +47,11 @@ async function loadObject(
   if (cached !== null) return { value: cached, from: "cache" };
   if (session.offline) throw cacheMiss(what, hash);
   const { storage, urlReader, clock, cache } = core.parts;
+  const given = session.hint.bundle?.object(hash, maxBytes) ?? null;
+  if (given !== null) {
+    await cache.update(objectKey(hash), () => ({ value: given, result: undefined }));
+    return { value: given, from: "network" };
+  }
   const replicas = objectReplicas({ storage, urlReader, path: objectPath(hash), urls: [], bases });
   const { value } = await fetchFirstValid(replicas, (bytes) => verifyObject(bytes, hash), {
     clock,
@@ -120,7 +125,7 @@ export function cachedNodeLoader(core: ReaderCore): LoadNode {
  */
 export async function loadContent(
   core: ReaderCore,
-  { offline, budget, signal }: Session,
+  { offline, budget, signal, hint }: Session,
   key: string,
   content: Content,
   { storage: bases }: Profile,
@@ -131,7 +136,8 @@ export async function loadContent(
     if (bytes === null) throw cacheMiss("object", key);
     return { bytes, attempts: [] };
   }
-  const got = await getObject({ key, content, storage, urlReader, bases, clock, budget, signal });
+  const given = hint.bundle?.object(key, limits.objectMaxBytes);
+  const got = await getObject({ key, content, storage, urlReader, bases, clock, budget, signal, given });
   await keepValue(cache, objectKey(key), got.bytes, () => false);
   return got;
 }

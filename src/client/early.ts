@@ -53,6 +53,7 @@ export async function askEarly(
     signal: session.signal,
     maxReplicas: options.replicas,
     maxDataBytes: options.maxBytes,
+    given: session.hint.bundle?.reply(id, options.maxBytes),
   });
   return { key: placesOf(entry.route), replies };
 }

@@ -3,6 +3,7 @@ import type { StoredTransaction } from "../chain/evidence.js";
 import { parseTransaction } from "../chain/transaction.js";
 import { getObject } from "../immutable/get.js";
 import { parseContentKey } from "../immutable/key.js";
+import { limits } from "../limits.js";
 import { getRecord } from "../mutable/get.js";
 import { comparePlaces } from "../name/chain-order.js";
 import { type Name, parseName } from "../name/name.js";
@@ -142,11 +143,13 @@ async function gatherData(
     assertEpochReachable(route, profileHeight ?? -1);
     const publicKey = requireEffectiveKey(route, profile, ownerKey);
     const context = { network: core.parts.network, name, tenure, id: route.id, epoch: route.epoch };
-    record = (await getRecord({ ...places, context, route, publicKey })).body;
+    const given = session.hint.bundle?.reply(route.id, undefined);
+    record = (await getRecord({ ...places, context, route, publicKey, given })).body;
   }
   let object: Uint8Array | null = null;
   if (immutable !== undefined && "content" in immutable && key !== undefined) {
-    object = (await getObject({ ...places, key, content: immutable.content, bases: profile.storage })).bytes;
+    const given = session.hint.bundle?.object(key, limits.objectMaxBytes);
+    object = (await getObject({ ...places, key, content: immutable.content, bases: profile.storage, given })).bytes;
   }
   // P5: a profile has one byte form, so these are the bytes that are anchored.
   return { profile: encodeProfile(profile), nodes: [...nodes.values()], record, object };

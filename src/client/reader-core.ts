@@ -1,6 +1,5 @@
 import { equalBytes } from "../bytes/bytes.js";
 import { assertInteger, invalidArgument } from "../bytes/guards.js";
-import { isHex } from "../bytes/hex.js";
 import { type HeaderChain, selectBestChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
 import { withDeadline } from "../deadline.js";
@@ -23,6 +22,7 @@ import type { Cache, ChainSource, Clock, ProgressEvent, StorageReader, UrlReader
 import { ReadBudget } from "../route/budget.js";
 import { checkedCache } from "./checked-cache.js";
 import { assertExpectation, type Expectation, parseExpectation } from "./expectation.js";
+import { type BundleHint, parseHint, type ReadHint } from "./hint.js";
 import { StoredHeaders } from "./stored-headers.js";
 
 /** ms - the longest that timers count; about 25 days. */
@@ -53,8 +53,13 @@ export interface SessionOptions {
    * txid, in display order, of the name's REGISTER, or of a RECOVER after it (V8). With it a first read gets past
    * whatever was sent to the name's beacon later. It is verified like everything else and pins nothing: a wrong one
    * costs questions and changes no answer. Later reads with the same cache need no hint while that tenure lasts.
+   *
+   * Or a proof bundle of the name (section 11): headers, operations, profile, nodes and objects in it need not be asked
+   * for, and its record is one more replica's. The sources are asked all the same for what a bundle cannot prove, that
+   * it leaves nothing out. What does not hold on the best chain is not used. If a bundle's headers have more work than
+   * any source's, the read fails with `CHAIN_UNAVAILABLE` as it would if the reader had them stored.
    */
-  readonly hint?: string | undefined;
+  readonly hint?: string | BundleHint | undefined;
   /**
    * Who has to hold the name at the height that is read, else the read fails with `NAME_OWNER_CHANGED` and returns,
    * fetches and raises nothing; a name that nobody holds any more fails as well. Operations in `name.pending` do not
@@ -69,7 +74,7 @@ export interface Session {
   readonly signal: AbortSignal;
   readonly budget: ReadBudget;
   readonly requireAllSources: boolean;
-  readonly hint: string | undefined;
+  readonly hint: ReadHint;
   readonly expect: Expectation | null;
   /** Whether the cache alone may answer. */
   readonly offline: boolean;
@@ -101,7 +106,13 @@ export class ReaderCore {
     this.#headers = new StoredHeaders(this.parts.cache, given.network, given.clock);
   }
 
-  /** Runs one read under its time limit and request budget. @throws INPUT_INVALID, NETWORK_TIMEOUT, NETWORK_ABORTED */
+  /**
+   * Runs one read under its time limit and request budget.
+   *
+   * @param offline - whether the cache alone may answer
+   * @throws INPUT_INVALID, NETWORK_TIMEOUT, NETWORK_ABORTED; for a bundle as hint also INPUT_TOO_LARGE, BUNDLE_INVALID,
+   *   BUNDLE_UNSUPPORTED, CHAIN_NETWORK_MISMATCH
+   */
   async run<T>(
     what: string,
     options: SessionOptions,
@@ -111,7 +122,7 @@ export class ReaderCore {
     const { clock } = this.parts;
     const timeoutMs = options.timeoutMs ?? limits.readTimeoutMs;
     assertInteger("timeoutMs", timeoutMs, 1, MAX_TIMEOUT_MS);
-    const hint = parseHint(options.hint);
+    const hint = parseHint(options.hint, this.parts.network);
     const expect = parseExpectation(options.expect);
     const over = new AbortController();
     try {
@@ -161,11 +172,14 @@ export class ReaderCore {
    * The state of a name (V1 to V7); keeps headers and operations for the next read.
    *
    * @throws CHAIN_UNAVAILABLE, CHAIN_NETWORK_MISMATCH, CHAIN_STALE, CHAIN_UNSUPPORTED_OPERATION,
-   *   CHAIN_WORK_INSUFFICIENT, NAME_OWNER_CHANGED
+   *   CHAIN_WORK_INSUFFICIENT, NAME_OWNER_CHANGED; BUNDLE_INVALID for a bundle of another name as hint
    */
   async resolve(name: Name, session: Session): Promise<Resolution> {
     const { network, sources, clock, minSources, minConfirmations } = this.parts;
-    const [chain, stored] = await Promise.all([this.chain(), this.storedName(name)]);
+    const { bundle, txid } = session.hint;
+    const [own, kept] = await Promise.all([this.chain(), this.storedName(name)]);
+    const held = { chain: own, stored: kept, hint: txid };
+    const { chain, stored, hint } = bundle?.join(name, held, clock.nowMs()) ?? held;
     const outcome = await resolveName({
       network,
       name,
@@ -177,14 +191,17 @@ export class ReaderCore {
       minSources,
       minConfirmations,
       requireAllSources: session.requireAllSources,
-      hint: session.hint,
+      hint,
       onEvent: session.onEvent,
     });
-    // Also where the read fails: what was proven must not be withheld from the next one.
-    await this.adopt(outcome.chain);
     const { result } = outcome;
-    const readAt = result instanceof HawserError ? null : markOf(result);
-    await this.#keep(name, stored, { ...outcome.stored, readAt });
+    // Also where the read fails: what was proven must not be withheld from the next one. But headers that a bundle alone
+    // shows must not be held against the sources for good, where they cost little work.
+    if (chain === own || !(result instanceof HawserError)) {
+      await this.adopt(outcome.chain);
+      const readAt = result instanceof HawserError ? null : markOf(result);
+      await this.#keep(name, kept, { ...outcome.stored, readAt });
+    }
     if (result instanceof HawserError) throw result;
     this.#assertFresh(result);
     assertExpectation(name, result.state, session.expect);
@@ -235,12 +252,6 @@ export class ReaderCore {
 
 function markOf({ asOf: { height, hash, tipHeight, sources } }: Answer): ReadMark {
   return { height, hash, tipHeight, agreed: sources.filter(({ verdict }) => verdict === "agreed").length };
-}
-
-/** @throws INPUT_INVALID */
-function parseHint(hint: unknown): string | undefined {
-  if (hint !== undefined && !isHex(hint, 32)) throw invalidArgument("hint", "txid of 64 lower-case hex digits", hint);
-  return hint;
 }
 
 function decodeOr(bytes: Uint8Array, key: string, otherwise: StoredName): StoredName {

@@ -136,6 +136,7 @@ class VerifyingReader implements Reader {
         maxVersion: options.maxVersion,
         accept: options.checkVersion,
         maxDataBytes: options.maxBytes,
+        given: session.hint.bundle?.reply(wanted, options.maxBytes),
       };
       session.onEvent?.({ stage: "record", message: `Reading ${wanted}` });
       const { record, replicas } = session.offline
@@ -226,8 +227,9 @@ class VerifyingReader implements Reader {
     const core = this.#core;
     const offline = options.policy === "cache-only";
     // Each node has the time and the requests of a read of its own: a large index is read for as long as it lasts.
+    const own = { ...options, hint: undefined };
     const load = (hash: string): Promise<Uint8Array> =>
-      core.run(`The listing of ${name}`, options, (session) => nodeLoader(core, session, profile)(hash), offline);
+      core.run(`The listing of ${name}`, own, (session) => nodeLoader(core, session, profile)(hash), offline);
     yield* listEntries(profile.index, load, { prefix: options.prefix, signal: options.signal });
   }
 }

@@ -1,10 +1,10 @@
 import { unreachable } from "../bytes/guards.js";
 import type { HeaderChain } from "../chain/header-chain.js";
-import { type Network, type NetworkId, networks } from "../chain/network.js";
+import type { Network, NetworkId } from "../chain/network.js";
 import { mintVerified, type Verified } from "../crypto/verified.js";
-import { HawserError } from "../errors.js";
-import { isName, type Name } from "../name/name.js";
-import { type Bundle, bundleInvalid } from "./bundle-form.js";
+import type { Name } from "../name/name.js";
+import type { Bundle } from "./bundle-form.js";
+import { assertBundleNetwork, readBundleName } from "./bundle-subject.js";
 import { describeState, type NameState } from "./results.js";
 import { type BundleChainInput, verifyBundleChain } from "./verify-bundle-chain.js";
 import { type BundleData, type BundleDataInput, verifyBundleData } from "./verify-bundle-data.js";
@@ -63,8 +63,8 @@ export interface BundleInput
  */
 export async function verifyParsedBundle(bundle: Bundle, input: BundleInput): Promise<Verified<ProvenBundle>> {
   const { network, pins, nowMs } = input;
-  assertNetwork(bundle, network);
-  const name = readName(bundle, input.name);
+  assertBundleNetwork(bundle, network);
+  const name = readBundleName(bundle, input.name);
   const { state, register, chain, tipHeight } = verifyBundleChain(bundle, { ...input, name });
   const data = await verifyBundleData(bundle, { ...input, name, state });
   return mintVerified({
@@ -77,24 +77,6 @@ export async function verifyParsedBundle(bundle: Bundle, input: BundleInput): Pr
     asOf: asOfHeight(chain, state.height, tipHeight, nowMs),
     ...data,
   });
-}
-
-/** A bundle of another network would be refused by its headers too; this says why. */
-function assertNetwork({ network: given }: Bundle, { id }: Network): void {
-  if (given === id) return;
-  const known = Object.values(networks).find((network) => network.id === given);
-  if (known === undefined) throw bundleInvalid("it is of a network that nobody here knows");
-  const found = [{ source: "bundle", network: known.id, genesisHash: known.genesisHash }];
-  throw new HawserError("CHAIN_NETWORK_MISMATCH", `The bundle is of ${known.id}, expected ${id}.`, {
-    expected: id,
-    found,
-  });
-}
-
-function readName({ name }: Bundle, wanted: Name | undefined): Name {
-  if (!isName(name)) throw bundleInvalid("its name is none");
-  if (wanted !== undefined && name !== wanted) throw bundleInvalid("it is of another name");
-  return name;
 }
 
 function asOfHeight(chain: HeaderChain, height: number, tipHeight: number, nowMs: number | null): BundleAsOf {

@@ -6,6 +6,7 @@ import { type Batch, createBatch } from "./write/batch-builder.js";
 import { planChange } from "./write/change.js";
 import { type DeleteHandle, type DeleteOptions, planDeleteImmutable, planDeleteMutable } from "./write/delete.js";
 import { handleOf } from "./write/handle.js";
+import { planPutMerging } from "./write/merge.js";
 import type { OperationHandle } from "./write/operation.js";
 import {
   planReleaseName,
@@ -16,14 +17,15 @@ import {
 } from "./write/ownership.js";
 import type { WriteOptions, WritePlan } from "./write/plan.js";
 import { baseOf } from "./write/position.js";
-import {
-  type PutImmutableHandle,
-  type PutImmutableOptions,
-  type PutMutableHandle,
-  type PutMutableOptions,
-  planPutImmutable,
-  planPutMutable,
-} from "./write/put.js";
+import { planPutImmutable } from "./write/put.js";
+import { planPutImmutableAgain, planPutMutableAgain } from "./write/put-again.js";
+import type {
+  PutImmutableHandle,
+  PutImmutableOptions,
+  PutMutableHandle,
+  PutMutableOptions,
+} from "./write/put-options.js";
+import { planRebasing } from "./write/rebase.js";
 import { planRecoverName, type RecoverOptions } from "./write/recover.js";
 import { planRegister, type RegisterHandle, type RegisterOptions } from "./write/register.js";
 import { type ReservedOutpoint, reservedOutpoints } from "./write/reserved.js";
@@ -35,6 +37,12 @@ import {
   resumeWrites,
 } from "./write/resume.js";
 import { planRotateKey, type RotateKeyOptions } from "./write/rotate.js";
+import {
+  type NextData,
+  planUpdateMutable,
+  type UpdateMutableHandle,
+  type UpdateMutableOptions,
+} from "./write/update-mutable.js";
 import { WriterCore, type WriterParts } from "./write/writer-core.js";
 
 /** What `updateProfile` changes; what is absent stays. */
@@ -49,6 +57,11 @@ export interface ProfileUpdate {
   readonly replace?: boolean | undefined;
 }
 
+/** Makes the change of the newest profile; called again where `rebase` makes the change on a newer one. */
+export type NextProfile = (
+  profile: Profile,
+) => Omit<ProfileUpdate, "replace"> | Promise<Omit<ProfileUpdate, "replace">>;
+
 /** The methods of a writer without their effects: what each would cost, send and change. */
 export interface WriterPlans {
   registerName(name: string, options?: RegisterOptions): Promise<WritePlan<RegisterHandle>>;
@@ -56,7 +69,11 @@ export interface WriterPlans {
   transferName(name: string, to: Uint8Array | string, options?: TransferOptions): Promise<WritePlan<OperationHandle>>;
   releaseName(name: string, options?: ReleaseOptions): Promise<WritePlan<OperationHandle>>;
   recoverName(name: string, options?: RecoverOptions): Promise<WritePlan<OperationHandle>>;
-  updateProfile(name: string, update: ProfileUpdate, options?: WriteOptions): Promise<WritePlan<OperationHandle>>;
+  updateProfile(
+    name: string,
+    update: ProfileUpdate | NextProfile,
+    options?: WriteOptions,
+  ): Promise<WritePlan<OperationHandle>>;
   rotateKey(name: string, signer: Signer, options?: RotateKeyOptions): Promise<WritePlan<OperationHandle>>;
   putMutable(
     name: string,
@@ -64,6 +81,12 @@ export interface WriterPlans {
     data: Uint8Array,
     options?: PutMutableOptions,
   ): Promise<WritePlan<PutMutableHandle>>;
+  updateMutable(
+    name: string,
+    id: string,
+    next: NextData,
+    options?: UpdateMutableOptions,
+  ): Promise<WritePlan<UpdateMutableHandle>>;
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<WritePlan<PutImmutableHandle>>;
   deleteMutable(name: string, id: string, options?: DeleteOptions): Promise<WritePlan<DeleteHandle>>;
   deleteImmutable(name: string, key: string, options?: DeleteOptions): Promise<WritePlan<DeleteHandle>>;
@@ -112,8 +135,13 @@ export interface Writer {
    * @throws NAME_SEALED, NAME_NOT_REGISTERED, WALLET_NOT_OWNER, CONFLICT_NAME_MOVED (another RECOVER was first)
    */
   recoverName(name: string, options?: RecoverOptions): Promise<OperationHandle>;
-  /** @throws NAME_NOT_REGISTERED, NAME_UNSEALED, WALLET_NOT_OWNER, CONFLICT_NAME_MOVED, CONFLICT_PENDING */
-  updateProfile(name: string, update: ProfileUpdate, options?: WriteOptions): Promise<OperationHandle>;
+  /**
+   * Changes the profile's own parts. What an object names replaces what is there, also after a `rebase`; a function makes
+   * its change of the profile that there is then.
+   *
+   * @throws NAME_NOT_REGISTERED, NAME_UNSEALED, WALLET_NOT_OWNER, CONFLICT_NAME_MOVED, CONFLICT_PENDING
+   */
+  updateProfile(name: string, update: ProfileUpdate | NextProfile, options?: WriteOptions): Promise<OperationHandle>;
   /**
    * Makes another key sign a name's records, in one transaction however many there are. Each record under the old key is
    * read, verified and signed anew under a new epoch (M6), so that nothing that the old key ever signed counts any more.
@@ -124,16 +152,26 @@ export interface Writer {
    */
   rotateKey(name: string, signer: Signer, options?: RotateKeyOptions): Promise<OperationHandle>;
   /**
-   * Puts a record of at most 1 MiB. A new id takes one transaction, a known one none.
+   * Puts a record of at most 1 MiB. A new id takes one transaction, a known one none, unless `maxAgeMs` changes. What was
+   * there is not looked at; see {@link Writer.updateMutable} for changes of it.
    *
-   * @throws INPUT_ID_INVALID, INPUT_TOO_LARGE, ROUTE_MISSING, ROUTE_KEY_MISMATCH, CONFLICT_RECORD_MOVED, and as
-   *   {@link Writer.updateProfile}
+   * @throws INPUT_ID_INVALID, INPUT_TOO_LARGE, ROUTE_MISSING, ROUTE_KEY_MISMATCH, CONFLICT_RECORD_MOVED, with `txid`
+   *   INPUT_TXID_UNKNOWN and INPUT_TXID_MISMATCH, and as {@link Writer.updateProfile}
    */
   putMutable(name: string, id: string, data: Uint8Array, options?: PutMutableOptions): Promise<PutMutableHandle>;
   /**
+   * Reads a record, has `next` change it, and puts what that returns above it. `next` gets the newest record, and at a fork
+   * every branch; when another writer's version comes first it is called again with that one, at most `tries` times in
+   * all. Never makes a transaction. An update that fails for another reason may have been stored by some providers.
+   *
+   * @throws ROUTE_MISSING, ROUTE_KEY_MISMATCH (before `next` is called), CONFLICT_RECORD_MOVED, RECORD_* where the record
+   *   cannot be read, STORAGE_UNAVAILABLE, and what `next` throws
+   */
+  updateMutable(name: string, id: string, next: NextData, options?: UpdateMutableOptions): Promise<UpdateMutableHandle>;
+  /**
    * Puts data of at most 1 MiB under its hash and lists it in the name's index, in one transaction.
    *
-   * @throws INPUT_TOO_LARGE, and as {@link Writer.updateProfile}
+   * @throws INPUT_TOO_LARGE, with `txid` INPUT_TXID_UNKNOWN and INPUT_TXID_MISMATCH, and as {@link Writer.updateProfile}
    */
   putImmutable(name: string, data: Uint8Array, options?: PutImmutableOptions): Promise<PutImmutableHandle>;
   /**
@@ -179,45 +217,74 @@ export interface Writer {
 /** Builds a writer from parts that are complete; `hawser/writer` exports the one that fills in defaults. */
 export function createWriterFrom(parts: WriterParts): Writer {
   const core = new WriterCore(parts);
+  const rebasing = <Handle extends OperationHandle>(
+    name: string,
+    options: WriteOptions,
+    make: () => Promise<WritePlan<Handle>>,
+  ): Promise<WritePlan<Handle>> => planRebasing(core, name, options, make);
+  const make: WriterPlans = {
+    registerName: (name, options = {}) => planRegister(core, name, options),
+    renewName: (name, options = {}) => rebasing(name, options, () => planRenew(core, name, options)),
+    transferName: (name, to, options = {}) => rebasing(name, options, () => planTransfer(core, name, to, options)),
+    releaseName: (name, options = {}) => rebasing(name, options, () => planReleaseName(core, name, options)),
+    recoverName: (name, options = {}) => rebasing(name, options, () => planRecoverName(core, name, options)),
+    updateProfile: (name, update, options = {}) =>
+      rebasing(name, options, () => planUpdateProfile(core, name, update, options)),
+    rotateKey: (name, signer, options = {}) =>
+      rebasing(name, options, () => planRotateKey(core, name, signer, options)),
+    putMutable: (name, id, data, options = {}) =>
+      options.txid === undefined
+        ? planPutMerging(core, name, id, data, options)
+        : planPutMutableAgain(core, name, id, data, options.txid, options),
+    updateMutable: (name, id, next, options = {}) => planUpdateMutable(core, name, id, next, options),
+    putImmutable: (name, data, options = {}) =>
+      options.txid === undefined
+        ? rebasing(name, options, () => planPutImmutable(core, name, data, options))
+        : planPutImmutableAgain(core, name, data, options.txid, options),
+    deleteMutable: (name, id, options = {}) =>
+      rebasing(name, options, () => planDeleteMutable(core, name, id, options)),
+    deleteImmutable: (name, key, options = {}) =>
+      rebasing(name, options, () => planDeleteImmutable(core, name, key, options)),
+  };
   // Finishing what is pending is an effect, which a plan has none of.
   const only = <Options extends WriteOptions>(options?: Options): Options =>
     ({ finishPending: false, ...options }) as Options;
-  const plan: WriterPlans = {
-    registerName: (name, options) => planRegister(core, name, only(options)),
-    renewName: (name, options) => planRenew(core, name, only(options)),
-    transferName: (name, to, options) => planTransfer(core, name, to, only(options)),
-    releaseName: (name, options) => planReleaseName(core, name, only(options)),
-    recoverName: (name, options) => planRecoverName(core, name, only(options)),
-    updateProfile: (name, update, options) => planUpdateProfile(core, name, update, only(options)),
-    rotateKey: (name, signer, options) => planRotateKey(core, name, signer, only(options)),
-    putMutable: (name, id, data, options) => planPutMutable(core, name, id, data, only(options)),
-    putImmutable: (name, data, options) => planPutImmutable(core, name, data, only(options)),
-    deleteMutable: (name, id, options) => planDeleteMutable(core, name, id, only(options)),
-    deleteImmutable: (name, key, options) => planDeleteImmutable(core, name, key, only(options)),
-  };
   return {
-    plan,
-    registerName: async (name, options = {}) => carryOut(await planRegister(core, name, options), options),
-    renewName: async (name, options = {}) => carryOut(await planRenew(core, name, options), options),
-    transferName: async (name, to, options = {}) => carryOut(await planTransfer(core, name, to, options), options),
-    releaseName: async (name, options = {}) => carryOut(await planReleaseName(core, name, options), options),
-    recoverName: async (name, options = {}) => carryOut(await planRecoverName(core, name, options), options),
-    rotateKey: async (name, signer, options = {}) =>
-      carryOut(await planRotateKey(core, name, signer, options), options),
+    plan: {
+      registerName: (name, options) => make.registerName(name, only(options)),
+      renewName: (name, options) => make.renewName(name, only(options)),
+      transferName: (name, to, options) => make.transferName(name, to, only(options)),
+      releaseName: (name, options) => make.releaseName(name, only(options)),
+      recoverName: (name, options) => make.recoverName(name, only(options)),
+      updateProfile: (name, update, options) => make.updateProfile(name, update, only(options)),
+      rotateKey: (name, signer, options) => make.rotateKey(name, signer, only(options)),
+      putMutable: (name, id, data, options) => make.putMutable(name, id, data, only(options)),
+      updateMutable: (name, id, next, options) => make.updateMutable(name, id, next, only(options)),
+      putImmutable: (name, data, options) => make.putImmutable(name, data, only(options)),
+      deleteMutable: (name, id, options) => make.deleteMutable(name, id, only(options)),
+      deleteImmutable: (name, key, options) => make.deleteImmutable(name, key, only(options)),
+    },
+    registerName: async (name, options = {}) => carryOut(await make.registerName(name, options), options),
+    renewName: async (name, options = {}) => carryOut(await make.renewName(name, options), options),
+    transferName: async (name, to, options = {}) => carryOut(await make.transferName(name, to, options), options),
+    releaseName: async (name, options = {}) => carryOut(await make.releaseName(name, options), options),
+    recoverName: async (name, options = {}) => carryOut(await make.recoverName(name, options), options),
+    rotateKey: async (name, signer, options = {}) => carryOut(await make.rotateKey(name, signer, options), options),
     updateProfile: async (name, update, options = {}) =>
-      carryOut(await planUpdateProfile(core, name, update, options), options),
+      carryOut(await make.updateProfile(name, update, options), options),
     putMutable: async (name, id, data, options = {}) =>
-      carryOut(await planPutMutable(core, name, id, data, options), options),
-    putImmutable: async (name, data, options = {}) =>
-      carryOut(await planPutImmutable(core, name, data, options), options),
-    deleteMutable: async (name, id, options = {}) =>
-      carryOut(await planDeleteMutable(core, name, id, options), options),
+      carryOut(await make.putMutable(name, id, data, options), options),
+    updateMutable: async (name, id, next, options = {}) =>
+      carryOut(await make.updateMutable(name, id, next, options), options),
+    putImmutable: async (name, data, options = {}) => carryOut(await make.putImmutable(name, data, options), options),
+    deleteMutable: async (name, id, options = {}) => carryOut(await make.deleteMutable(name, id, options), options),
     deleteImmutable: async (name, key, options = {}) =>
-      carryOut(await planDeleteImmutable(core, name, key, options), options),
+      carryOut(await make.deleteImmutable(name, key, options), options),
     batch: (name) =>
       createBatch(name, {
-        plan: (edits, options) => planBatch(core, name, edits, only(options)),
-        commit: async (edits, options = {}) => carryOut(await planBatch(core, name, edits, options), options),
+        plan: (edits, options = {}) => rebasing(name, options, () => planBatch(core, name, edits, only(options))),
+        commit: async (edits, options = {}) =>
+          carryOut(await rebasing(name, options, () => planBatch(core, name, edits, options)), options),
       }),
     pending: (name) => pendingWrites(core, name),
     resume: (options = {}) => resumeWrites(core, options),
@@ -237,14 +304,15 @@ async function carryOut<Handle extends OperationHandle>(
 async function planUpdateProfile(
   core: WriterCore,
   name: string,
-  update: ProfileUpdate,
+  update: ProfileUpdate | NextProfile,
   options: WriteOptions,
 ): Promise<WritePlan<OperationHandle>> {
-  const base = await baseOf(core, name, options, update.replace);
+  const base = await baseOf(core, name, options, typeof update === "function" ? false : update.replace);
+  const { about, storage } = typeof update === "function" ? await update(base.profile) : update;
   const profile: Profile = {
     ...base.profile,
-    ...(update.about === undefined ? {} : { about: update.about }),
-    ...(update.storage === undefined ? {} : { storage: update.storage }),
+    ...(about === undefined ? {} : { about }),
+    ...(storage === undefined ? {} : { storage }),
   };
   const change = { profile, objects: [], affectedIds: [] };
   return planChange(core, base, change, options, (operation) => handleOf(operation, {}));

@@ -38,6 +38,8 @@ export interface GetRecordInput extends JudgeRecordInput {
   /** ms that each replica has. Default 15,000. */
   readonly recordTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** A copy that the caller has: one more replica's reply, beside those of all that are asked. */
+  readonly given?: ReplicaReply | undefined;
 }
 
 /** A verified record that is not older than anything known before. */
@@ -155,7 +157,16 @@ function movedMeanwhile(now: Floor, before: Floor | null): boolean {
 export type FetchRecordInput = ParseRecordOptions &
   Pick<
     GetRecordInput,
-    "context" | "route" | "storage" | "urlReader" | "clock" | "budget" | "signal" | "maxReplicas" | "recordTimeoutMs"
+    | "context"
+    | "route"
+    | "storage"
+    | "urlReader"
+    | "clock"
+    | "budget"
+    | "signal"
+    | "maxReplicas"
+    | "recordTimeoutMs"
+    | "given"
   >;
 
 /** Asks every replica of a route (M8). Nothing is verified yet. @throws NETWORK_TIME_LIMIT, NETWORK_ABORTED */
@@ -164,7 +175,7 @@ export async function fetchRecordReplies(input: FetchRecordInput): Promise<reado
   const { network, name, id, epoch } = context;
   const path = recordPath({ network: network.id, name, id, epoch });
   const replicas = recordReplicas({ storage, urlReader, path, urls: route.urls });
-  return fetchAll(selectReplicas(replicas, input.maxReplicas), {
+  const replies = await fetchAll(selectReplicas(replicas, input.maxReplicas), {
     clock,
     budget,
     kind: "record",
@@ -172,6 +183,8 @@ export async function fetchRecordReplies(input: FetchRecordInput): Promise<reado
     timeoutMs: input.recordTimeoutMs,
     signal,
   });
+  // M8: it takes no replica's place, or an old copy could be all that a reader sees.
+  return input.given === undefined ? replies : [...replies, input.given];
 }
 
 /** M8: a URL that nothing opens is listed and takes no place of one that can be asked (U1). */

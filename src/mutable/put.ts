@@ -5,15 +5,17 @@ import { sha256 } from "../crypto/hash.js";
 import type { Verified } from "../crypto/verified.js";
 import { HawserError, isHawserError } from "../errors.js";
 import type { Signer } from "../ports.js";
+import type { Route } from "../profile/entry.js";
 import { recordPath } from "../route/layout.js";
 import { assertHeld, assertRequired, type ProviderOutcome } from "../route/provider-writes.js";
+import { type NewerRecord, recordMovedError } from "./conflict.js";
 import { contradictsFloor, type Floor, floorKey, raisedFloor } from "./floor.js";
 import { raiseFloor } from "./floor-cache.js";
 import { dropPending, keepPending, readPending } from "./pending-record.js";
 import { encodeRecord, type MutableRecord, parseRecord, recordDataLimit, recordDigest } from "./record.js";
 import { keepRecord } from "./record-cache.js";
 import { amendSigned, reserveVersion, type SignedVersion, signedKey } from "./reserve.js";
-import { type KnownVersions, selectVersion } from "./select-version.js";
+import { type KnownVersions, type RecordBasis, selectVersion } from "./select-version.js";
 import { storeRecord } from "./store.js";
 import { type SurveyInput, surveyRecord } from "./survey.js";
 import { verifyRecord } from "./verify.js";
@@ -28,6 +30,13 @@ export interface PutRecordInput extends SurveyInput {
   readonly version?: number | undefined;
   /** Computes the version; it must be above `known.highest`. Default: one more, or the time on a route with `maxAgeMs`. */
   readonly nextVersion?: ((known: KnownVersions) => number) | undefined;
+  /**
+   * What the data was made from, as `readCurrent` gave it. Another top than this is a conflict, and so is the same data
+   * from another writer: of two changes that come to the same, one would be lost.
+   */
+  readonly basis?: RecordBasis | undefined;
+  /** Whether a race should be lost before anything is stored, at the price of time; always so with `basis`. Default false. */
+  readonly inTurn?: boolean | undefined;
   /** Providers that must hold the record (W7). Default 1. */
   readonly required?: number | undefined;
   /**
@@ -62,7 +71,7 @@ export interface PutRecord {
  * STORAGE_UNAVAILABLE; WALLET_REFUSED, WALLET_ANSWER_INVALID; NETWORK_ABORTED, CACHE_UNAVAILABLE, CACHE_CORRUPT
  */
 export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
-  const { context, route, cache, data, required = 1 } = input;
+  const { context, route, cache, data, basis, required = 1 } = input;
   assertPuttable(input, required);
   const survey = await surveyRecord(input);
   assertEpochCurrent(context, survey.floor);
@@ -70,10 +79,15 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
   const dataHash = encodeHex(sha256(data));
   const { known } = survey;
   const { version, nextVersion, clock } = input;
-  const ver = selectVersion({ route, known, sha256: dataHash, nowMs: clock.nowMs(), version, nextVersion });
+  const ver = selectVersion({ route, known, sha256: dataHash, nowMs: clock.nowMs(), version, nextVersion, basis });
   const key = signedKey(context);
-  const reserved = await reserveVersion(cache, key, { seen: known.signed, ver, sha256: dataHash });
-  if (!reserved.taken) throw movedError(context.id, ver, reserved.entry.ver);
+  const reserved = await reserveVersion(cache, key, {
+    seen: known.signed,
+    ver,
+    sha256: dataHash,
+    alone: basis !== undefined,
+  });
+  if (!reserved.taken) throw recordMovedError(context.id, ver, reserved.entry.ver, { ...reserved.entry, data: null });
   const candidate = await signCandidate(input, reserved.entry);
   const { body } = candidate;
   if (input.keepPending === false) await amendSigned(cache, key, { ...reserved.entry, sig: candidate.record.sig });
@@ -81,31 +95,48 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
 
   const { network, name, id, epoch } = context;
   const path = recordPath({ network: network.id, name, id, epoch });
-  const { providers, movedTo } = await storeRecord({ survey: input, replicas: survey.replicas, path, candidate });
+  const { providers, movedTo } = await storeRecord({
+    survey: input,
+    replicas: survey.replicas,
+    path,
+    candidate,
+    alone: basis !== undefined,
+    inTurn: basis !== undefined || input.inTurn,
+  });
   // W5: never a silent second version, not even where enough other providers took it.
   if (movedTo !== null) {
     await dropPending(cache, context, ver);
-    throw movedError(id, ver, movedTo);
+    throw recordMovedError(id, ver, movedTo.record.ver, newerRecord(movedTo));
   }
   assertHeld(providers, required);
 
   const reached: Floor = { epoch, ver, sha256: dataHash, sig: candidate.record.sig };
   const previous = input.deferFloor === true ? null : await raiseFloor(cache, floorKey(context), reached);
-  if (contradictsFloor(previous, reached, dataHash)) throw movedError(id, ver, ver);
+  if (contradictsFloor(previous, reached, dataHash)) {
+    throw recordMovedError(id, ver, ver, { ver, sha256: previous?.sha256 ?? "", data: null });
+  }
   await amendSigned(cache, key, { ver, sha256: dataHash, sig: candidate.record.sig, done: true });
   await keepRecord(cache, context, ver, candidate.body);
   if (input.keepPending !== false) await dropPending(cache, context, ver);
   return { record: candidate.record, body: candidate.body, floor: raisedFloor(previous, reached), providers };
 }
 
+/** A record that was served, as a conflict tells of it. */
+export function newerRecord({ record, sha256 }: Candidate): NewerRecord {
+  return { ver: record.ver, sha256, data: record.data };
+}
+
+/** W5: a record under another key would be stored where no reader accepts it. @throws ROUTE_KEY_MISMATCH */
+export function assertRouteKey({ id }: Pick<Route, "id">, publicKey: Uint8Array, signer: Signer): void {
+  if (equalBytes(signer.publicKey, publicKey)) return;
+  const details = { id, expected: encodeHex(publicKey), got: encodeHex(signer.publicKey) };
+  const message = `The signer's key ${details.got} is not the key ${details.expected} of the route.`;
+  throw new HawserError("ROUTE_KEY_MISMATCH", message, details);
+}
+
 function assertPuttable(input: PutRecordInput, required: number): void {
   const { context, route, signer, publicKey, data, storage } = input;
-  // W5: a record under another key would be stored where no reader accepts it.
-  if (!equalBytes(signer.publicKey, publicKey)) {
-    const details = { id: route.id, expected: encodeHex(publicKey), got: encodeHex(signer.publicKey) };
-    const message = `The signer's key ${details.got} is not the key ${details.expected} of the route.`;
-    throw new HawserError("ROUTE_KEY_MISMATCH", message, details);
-  }
+  assertRouteKey(route, publicKey, signer);
   if (route.id !== context.id || route.epoch !== context.epoch) {
     throw invalidArgument("route", "the route of the context's id and epoch", route);
   }
@@ -146,7 +177,12 @@ async function pendingSignature(input: PutRecordInput, { ver }: SignedVersion): 
   return pending?.ver === ver ? parseRecord(pending.body, input).sig : null;
 }
 
-function candidateOf(input: PutRecordInput, { ver, sha256 }: SignedVersion, sig: string): Candidate | null {
+/** The record of a version that was taken, or null where the signature does not verify. */
+export function candidateOf(
+  input: Pick<PutRecordInput, "context" | "data" | "publicKey" | "maxDataBytes">,
+  { ver, sha256 }: SignedVersion,
+  sig: string,
+): Candidate | null {
   const { context, data, publicKey } = input;
   const body = encodeRecord({ id: context.id, data, ver, sig });
   try {
@@ -171,12 +207,4 @@ async function askSigner(signer: Signer, digest: Uint8Array): Promise<Uint8Array
 
 function wrongSignature(reason: string): HawserError<"WALLET_ANSWER_INVALID"> {
   return new HawserError("WALLET_ANSWER_INVALID", `The signer returned a wrong signature: ${reason}.`, { reason });
-}
-
-function movedError(id: string, ver: number, got: number): HawserError<"CONFLICT_RECORD_MOVED"> {
-  return new HawserError(
-    "CONFLICT_RECORD_MOVED",
-    `Another writer stored or took version ${got} of ${JSON.stringify(id)} before this write of version ${ver}.`,
-    { id, ver, got },
-  );
 }

@@ -37,6 +37,8 @@ export interface Reservation {
   readonly seen: SignedVersion | null;
   readonly ver: number;
   readonly sha256: string;
+  /** Whether the same version for the same data, taken by somebody else, is a refusal too. Default false. */
+  readonly alone?: boolean | undefined;
 }
 
 /** What became of a reservation. */
@@ -57,11 +59,12 @@ export interface ReservationResult {
 export async function reserveVersion(
   cache: Cache,
   key: string,
-  { seen, ver, sha256 }: Reservation,
+  { seen, ver, sha256, alone = false }: Reservation,
 ): Promise<ReservationResult> {
   return cache.update<ReservationResult>(key, (current) => {
     const entry = current === null ? null : decodeSigned(current, key);
-    if (entry !== null && entry.ver === ver && entry.sha256 === sha256) return { result: { taken: true, entry } };
+    const same = entry !== null && entry.ver === ver && entry.sha256 === sha256;
+    if (same && !alone) return { result: { taken: true, entry } };
     if (entry !== null && (entry.ver >= ver || entry.ver !== seen?.ver)) return { result: { taken: false, entry } };
     const fresh: SignedVersion = { ver, sha256, sig: null, done: false };
     return { value: encodeSigned(fresh), result: { taken: true, entry: fresh } };

@@ -27,7 +27,7 @@ export async function resumeRecord(input: ResumeRecordInput, pending: PendingRec
     sign: () => {
       // Its own signature is kept with it, unless the key of the route has changed since.
       const message = `The kept signature of version ${ver} of ${pending.id} is not of the route's key any more.`;
-      throw new HawserError("CONFLICT_RECORD_MOVED", message, { id: pending.id, ver, got: ver });
+      throw new HawserError("CONFLICT_RECORD_MOVED", message, { id: pending.id, ver, got: ver, newer: null });
     },
   };
   try {

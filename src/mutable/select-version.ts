@@ -1,8 +1,8 @@
 import { invalidArgument } from "../bytes/guards.js";
 import type { Verified } from "../crypto/verified.js";
-import { HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Route } from "../profile/entry.js";
+import { type NewerRecord, recordMovedError } from "./conflict.js";
 import { contradictsFloor, type Floor } from "./floor.js";
 import type { MutableRecord } from "./record.js";
 import type { SignedVersion } from "./reserve.js";
@@ -55,6 +55,25 @@ export interface WantedVersion {
   readonly version?: number | undefined;
   /** Computes the version out of what is known. */
   readonly nextVersion?: ((known: KnownVersions) => number) | undefined;
+  /** What the data was made from: another top than this is a conflict, and nothing is taken for a retry. */
+  readonly basis?: RecordBasis | undefined;
+}
+
+/** The top of the versions as somebody saw it who made new data from it. */
+export interface RecordBasis {
+  /** As `highest` of {@link KnownVersions}. */
+  readonly highest: number;
+  /** SHA-256 of each distinct data under the highest version that replicas served, hex, sorted. */
+  readonly digests: readonly string[];
+}
+
+/** What the first record of a life is based on. */
+export const nothingYet: RecordBasis = { highest: 0, digests: [] };
+
+/** What data that is made from what is known is based on. */
+export function basisOf({ highest, candidates, branches }: KnownVersions): RecordBasis {
+  const top = candidates.filter(({ record }) => record.ver === branches[0]?.ver);
+  return { highest, digests: [...new Set(top.map(({ sha256 }) => sha256))].sort() };
 }
 
 /**
@@ -62,11 +81,15 @@ export interface WantedVersion {
  * an earlier put of it did not succeed, so that a retry sends the same bytes.
  *
  * @throws INPUT_INVALID for a version that no reader would accept, or that `nextVersion` computed too low;
- * CONFLICT_RECORD_MOVED when `version` is no longer above everything known
+ * CONFLICT_RECORD_MOVED when `version` is no longer above everything known, or `basis` is not the top any more
  */
 export function selectVersion(wanted: WantedVersion): number {
-  const { route, known, version, nextVersion, nowMs } = wanted;
-  if (isRetry(wanted)) return known.signed?.ver ?? 0;
+  const { route, known, version, nextVersion, nowMs, basis } = wanted;
+  // W5: data that was made from an older record must not bury a newer one.
+  if (basis !== undefined && !sameBasis(basis, basisOf(known))) {
+    throw recordMovedError(route.id, basis.highest + 1, known.highest, newestOf(known));
+  }
+  if (basis === undefined && isRetry(wanted)) return known.signed?.ver ?? 0;
   const timed = route.maxAgeMs !== null;
   const proposed = version ?? nextVersion?.(known) ?? Math.max(known.highest + 1, route.minVer ?? 1, timed ? nowMs : 1);
   const got = version === undefined ? "nextVersion" : "version";
@@ -77,11 +100,17 @@ export function selectVersion(wanted: WantedVersion): number {
   }
   if (proposed > known.highest) return proposed;
   if (version === undefined) throw invalidArgument(got, `integer above ${known.highest}`, proposed);
-  throw new HawserError(
-    "CONFLICT_RECORD_MOVED",
-    `Version ${version} of ${JSON.stringify(route.id)} is not above ${known.highest}, which is already known.`,
-    { id: route.id, ver: version, got: known.highest },
-  );
+  throw recordMovedError(route.id, version, known.highest, newestOf(known));
+}
+
+function sameBasis(a: RecordBasis, b: RecordBasis): boolean {
+  return a.highest === b.highest && a.digests.join() === b.digests.join();
+}
+
+/** The newest record that replicas serve, of a fork any branch. */
+export function newestOf({ candidates, branches }: KnownVersions): NewerRecord | null {
+  const newest = candidates.find(({ record }) => record.ver === branches[0]?.ver);
+  return newest === undefined ? null : { ver: newest.record.ver, sha256: newest.sha256, data: newest.record.data };
 }
 
 /** Whether the version that was taken last was for this data and may be sent again. */

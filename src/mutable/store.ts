@@ -16,14 +16,22 @@ export interface StoreInput {
   /** Section 10's path. */
   readonly path: string;
   readonly candidate: Candidate;
+  /** Whether the same data under the same version counts as another writer's unless it is the same bytes. Default false. */
+  readonly alone?: boolean | undefined;
+  /**
+   * Whether providers that write conditionally are written to one after the other, in the order of their labels, which is
+   * the same for every writer. A race is then lost before anything is stored: nobody builds on data that is to be made
+   * anew. Default false: all at once.
+   */
+  readonly inTurn?: boolean | undefined;
 }
 
 /** What became of the record at the providers. */
 export interface Stored {
   /** Those that write conditionally first; without those that were not asked any more. */
   readonly providers: readonly ProviderOutcome[];
-  /** The highest version that another writer stored first, or null: this write lost a race (W5). */
-  readonly movedTo: number | null;
+  /** The highest record that another writer stored first, or null: where there is one this write lost a race (W5). */
+  readonly movedTo: Candidate | null;
 }
 
 /**
@@ -36,14 +44,24 @@ export async function storeRecord(input: StoreInput): Promise<Stored> {
   const all = [...new Set(input.survey.storage)];
   const { clock, signal, recordTimeoutMs = limits.recordTimeoutMs } = input.survey;
   const options: WriteOptions = { clock, signal, timeoutMs: recordTimeoutMs };
-  const rivals: number[] = [];
+  const rivals: Candidate[] = [];
   const outcomes: ProviderOutcome[] = [];
-  for (const conditional of [true, false]) {
-    const group = all.filter((provider) => provider.conditional === conditional);
+  const conditional = all.filter((provider) => provider.conditional);
+  const first = input.inTurn === true ? inTurn(conditional) : [conditional];
+  for (const group of [...first, all.filter((provider) => !provider.conditional)]) {
     if (rivals.length > 0 || group.length === 0) continue;
     outcomes.push(...(await storeOnEach(group, options, (provider) => storeOne(provider, input, options, rivals))));
   }
-  return { providers: outcomes, movedTo: rivals.length === 0 ? null : Math.max(...rivals) };
+  const [found = null, ...others] = rivals;
+  const highest = others.reduce(
+    (best, other) => (best !== null && best.record.ver >= other.record.ver ? best : other),
+    found,
+  );
+  return { providers: outcomes, movedTo: highest };
+}
+
+function inTurn(providers: readonly StorageProvider[]): readonly (readonly StorageProvider[])[] {
+  return [...providers].sort((a, b) => (a.label < b.label ? -1 : 1)).map((provider) => [provider]);
 }
 
 interface There {
@@ -55,7 +73,7 @@ async function storeOne(
   provider: StorageProvider,
   input: StoreInput,
   options: WriteOptions,
-  rivals: number[],
+  rivals: Candidate[],
 ): Promise<ProviderOutcome> {
   const { label } = provider;
   const surveyed = input.replicas.find(({ replica }) => replica.provider === provider);
@@ -65,11 +83,10 @@ async function storeOne(
     // A provider whose content is unknown may hold something newer, which a write would bury.
     if (checked.kind === "unreachable") return { label, outcome: "failed", attempt: checked.attempt };
     const found = checked.kind === "verified" ? checked.candidate : null;
-    if (found !== null && sameRecord(found, input.candidate)) return { label, outcome: "held", attempt: null };
+    if (found !== null && sameRecord(found, input)) return { label, outcome: "held", attempt: null };
     if (found !== null && isRival(found, input)) {
-      const { ver } = found.record;
-      rivals.push(ver);
-      const message = `Another writer stored version ${ver} first.`;
+      rivals.push(found);
+      const message = `Another writer stored version ${found.record.ver} first.`;
       return { label, outcome: "moved", attempt: { label, code: "moved", message } };
     }
     const condition = conditionFor(provider, reply);
@@ -87,8 +104,9 @@ async function storeOne(
   return { label, outcome: "failed", attempt };
 }
 
-function sameRecord(found: Candidate, ours: Candidate): boolean {
-  return found.record.ver === ours.record.ver && found.sha256 === ours.sha256;
+function sameRecord(found: Candidate, { candidate: ours, alone = false }: StoreInput): boolean {
+  const same = found.record.ver === ours.record.ver && found.sha256 === ours.sha256;
+  return same && (!alone || found.record.sig === ours.record.sig);
 }
 
 /** Whether a record is another writer's that this one must not overwrite; readers drop one from the future (M10). */

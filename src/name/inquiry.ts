@@ -83,6 +83,15 @@ export class Inquiry {
   }
 
   /**
+   * Asks each source for the beacon's history up to the last REGISTER or RECOVER of a thread that no source was asked
+   * about before. Only of a thread that goes on: what is asked beside the tip tells nothing about newer blocks.
+   */
+  async askUnaskedBeacon({ ended, beacon }: Frontier): Promise<void> {
+    if (ended || beacon === null || beacon.txid === this.#in.stored.beacon?.register) return;
+    await askEach(this.#panel, this.#panel.seats, (seat) => this.#askHistory(seat, beacon));
+  }
+
+  /**
    * Asks each source for the beacon's history up to a hinted transaction, by the source's own word of where that is
    * (V8). Nothing is believed of it before it is proven there.
    *

@@ -15,6 +15,7 @@ import {
   candidateRecover,
   candidateRegister,
   type Frontier,
+  type FrontierSeal,
   findFrontier,
   runThread,
   type ThreadInput,
@@ -54,6 +55,8 @@ class Resolver {
   #unresolved = false;
   /** Whether the beacon was asked beside the headers up to the hint alone. */
   #isHinted = false;
+  /** What is asked of the beacon beside the tips. */
+  #beacon: Promise<void> = Promise.resolve();
 
   constructor(input: ResolveInput, panel: Panel) {
     this.#in = input;
@@ -67,11 +70,17 @@ class Resolver {
     this.#event("headers", "Asking the chain sources for their tips");
     const storedSeals = this.#askStoredSeals(before, stored);
     const tips = await askTips(this.#panel);
+    const isAhead = tips.some((tip) => tip !== null && tip.height - minConfirmations + 1 > before.tipHeight);
     const [chain, askedEarly] = await Promise.all([
       syncHeaders(this.#panel, tips, before),
-      storedSeals.then(async (asked) => {
-        if (!asked) await this.#exploreBeacon();
-        return asked;
+      storedSeals.then(async (seals) => {
+        if (seals.length === 0) await this.#exploreBeacon();
+        else if (isAhead) {
+          // By now every source has named the tip that it stands for.
+          this.#inquiry.forgetAbsences();
+          await this.#inquiry.askSeals(this.#panel.seats, seals);
+        }
+        return seals.length > 0 && !isAhead;
       }),
     ]);
     // V6: E. Nothing of the protocol is at or below a checkpoint, so a chain too short for E is read there.
@@ -93,13 +102,18 @@ class Resolver {
     return this.#conclude(chain, height, state);
   }
 
-  /** For a stored name the spends of its seals are asked beside the tips. Whether there was anything to ask. */
-  async #askStoredSeals(before: HeaderChain, stored: StoredName): Promise<boolean> {
-    if (stored.transactions.length === 0) return false;
-    const { seals } = findFrontier(threadOfStored({ ...this.#in, chain: before, stored }), before.tipHeight);
-    if (seals.length === 0) return false;
-    await this.#inquiry.askSeals(this.#panel.seats, seals);
-    return true;
+  /** For a stored name the spends of its seals are asked beside the tips. Gives those seals. */
+  async #askStoredSeals(before: HeaderChain, stored: StoredName): Promise<readonly FrontierSeal[]> {
+    if (stored.transactions.length === 0) return [];
+    const frontier = findFrontier(threadOfStored({ ...this.#in, chain: before, stored }), before.tipHeight);
+    const { seals } = frontier;
+    if (seals.length > 0) {
+      // No source was ever asked about the beacon of operations that come out of a bundle (section 11).
+      this.#beacon = this.#inquiry.askUnaskedBeacon(frontier);
+      this.#beacon.catch(() => undefined);
+      await this.#inquiry.askSeals(this.#panel.seats, seals);
+    }
+    return seals;
   }
 
   /** For any other name the beacon is asked beside the headers, by sources that have named their tips. */
@@ -121,7 +135,10 @@ class Resolver {
     // V8: every round proves at least one transaction, so their cap is a cap on rounds too.
     for (let round = 0; round < limits.sourceMaxTransactions; round++) {
       const frontier = await this.#frontier(chain, seats);
-      await Promise.all([this.#inquiry.askSeals(seats, frontier.seals), this.#inquiry.askBeacon(seats, frontier)]);
+      await Promise.all([
+        this.#inquiry.askSeals(seats, frontier.seals),
+        this.#beacon.then(() => this.#inquiry.askBeacon(seats, frontier)),
+      ]);
       const before = this.#evidence.proven.length;
       await this.#prove(chain);
       if (this.#evidence.proven.length === before) break;

@@ -741,7 +741,7 @@ export const checks = [
 `,
     put: "",
     test: "test/unit/name/resolve-warm.test.ts",
-    name: "V4: also a spend that was in the mempool then",
+    name: "V4: it does not where E is another block by now",
   },
   {
     step: "V4",
@@ -797,12 +797,8 @@ export const checks = [
     step: "V4",
     check: "What was proven is kept although the read fails.",
     source: "src/client/reader-core.ts",
-    remove: `    await this.#keep(name, stored, { ...outcome.stored, readAt });
-    if (result instanceof HawserError) throw result;
-`,
-    put: `    if (result instanceof HawserError) throw result;
-    await this.#keep(name, stored, { ...outcome.stored, readAt });
-`,
+    remove: "if (chain === own || !(result instanceof HawserError)) {",
+    put: "if (!(result instanceof HawserError)) {",
     test: "test/unit/client/reader-core.test.ts",
     name: "V4: what a failed read proved is kept for the next one",
   },
@@ -810,7 +806,7 @@ export const checks = [
     step: "V4",
     check: "What was proven is kept.",
     source: "src/client/reader-core.ts",
-    remove: `    await this.#keep(name, stored, { ...outcome.stored, readAt });
+    remove: `      await this.#keep(name, kept, { ...outcome.stored, readAt });
 `,
     put: "",
     test: "test/unit/client/reader-core.test.ts",
@@ -1226,7 +1222,8 @@ export const checks = [
     step: "V5",
     check: "All seals on which the union rests are asked of each source.",
     source: "src/name/resolve.ts",
-    remove: "this.#inquiry.askSeals(seats, frontier.seals), ",
+    remove: `        this.#inquiry.askSeals(seats, frontier.seals),
+`,
     put: "",
     test: "test/unit/name/resolve.test.ts",
     name: "V5: a caller may demand all",
@@ -1235,8 +1232,9 @@ export const checks = [
     step: "V5",
     check: "The beacon is asked of each source.",
     source: "src/name/resolve.ts",
-    remove: ", this.#inquiry.askBeacon(seats, frontier)]",
-    put: "]",
+    remove: `        this.#beacon.then(() => this.#inquiry.askBeacon(seats, frontier)),
+`,
+    put: "",
     test: "test/unit/name/resolve.test.ts",
     name: "V5: a source that fails once and answers when it is asked again has answered",
   },

@@ -166,9 +166,9 @@ export const checks = [
   {
     step: "V8",
     check: "A malformed hint is refused.",
-    source: "src/client/reader-core.ts",
-    remove: `if (hint !== undefined && !isHex(hint, 32)) throw`,
-    put: `if (typeof hint === "undefined" && !isHex("")) throw`,
+    source: "src/client/hint.ts",
+    remove: `if (typeof hint !== "object" || hint === null || !("bundle" in hint)) {`,
+    put: `if (hint === null) {`,
     test: expectTest,
     name: 'V8: a hint of "" is INPUT_INVALID',
   },

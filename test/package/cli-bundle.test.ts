@@ -68,6 +68,18 @@ describe("proof bundles", () => {
     expect((await runJson(["verify", out], 0, offline)).record.ver).toBe(1);
   });
 
+  it("is a hint for whoever reads without a cache, and none that lies", async () => {
+    const out = file("hint.bundle");
+    await runJson(["export", "alice", "--id", "settings", "--out", out], 0, env());
+    const cold = { env: { ...env().env, HAWSER_CACHE: "memory:" } };
+    const found = await runJson(["get", "alice", "settings", "--hint", out], 0, cold);
+    expect(found.replicas.at(-1)).toMatchObject({ label: "bundle" });
+    expect((await runCli(["get", "alice", "settings", "--hint", out], cold)).exitCode).toBe(0);
+    await expectFailure(["get", "bob", "settings", "--hint", out], 4, "BUNDLE_INVALID", cold);
+    writeFileSync(out, "{}");
+    await expectFailure(["name", "show", "alice", "--hint", out], 4, "BUNDLE_INVALID", cold);
+  });
+
   it("what is wrong has a code and an exit code", async () => {
     const out = file("alice.bundle");
     const bytes = readFileSync(out);

@@ -138,6 +138,21 @@ const uses: readonly Use[] = [
     },
   },
   {
+    page: "docs/guides/browser.md",
+    has: "hawser/json",
+    check: async ({ exported }, { devnet }) => {
+      const reader = createReader(devnet.readerOptions());
+      // As the messages of an extension travel.
+      const send = async ({ name, id }: { readonly name: string; readonly id: string }): Promise<unknown> =>
+        JSON.parse(JSON.stringify(await exported.answer(reader, name, id)));
+      expect(text(await exported.ask(send, "alice", "bio"))).toBe("a sailor");
+      expect(await exported.ask(send, "alice", "none")).toBeNull();
+      await expect(exported.ask(send, "Alice", "bio")).rejects.toMatchObject({ code: "NAME_INVALID" });
+      const forged = async (): Promise<unknown> => ({ result: { found: true, data: "forged" } });
+      await expect(exported.ask(forged, "alice", "bio")).rejects.toMatchObject({ code: "INPUT_JSON_INVALID" });
+    },
+  },
+  {
     page: "docs/guides/providers.md",
     has: "mirror = http(",
     check: async ({ exported }, { devnet }) => {

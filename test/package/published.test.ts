@@ -101,6 +101,7 @@ describe("in a browser's bundle", () => {
   const forReaders = [
     "hawser",
     "hawser/errors",
+    "hawser/json",
     "hawser/chain/esplora",
     "hawser/storage/http",
     "hawser/storage/memory",

@@ -1,6 +1,7 @@
 import { limits } from "../../limits.js";
 import type { Invocation } from "../command.js";
 import { readInput } from "../input.js";
+import { integerFlag } from "../integer-flag.js";
 import { carryOut, heldLine, operationJson, withWriter } from "../writing.js";
 
 /** `hawser add NAME FILE`. */
@@ -13,6 +14,8 @@ export async function run(invocation: Invocation): Promise<number> {
       ...writing.writeOptions,
       type: args.text("type"),
       fileName: args.text("file-name"),
+      rebase: integerFlag(invocation, "rebase", 0, 100),
+      txid: args.text("txid"),
     });
     const carried = await carryOut(invocation, writing, plan);
     if (carried === null) return 0;

@@ -4,7 +4,8 @@ import { join, resolve } from "node:path";
 import { readLayout } from "../../devnet/data-dir.js";
 import { type Devnet, type MinePolicy, startDevnet } from "../../devnet/devnet.js";
 import type { Invocation } from "../command.js";
-import { readInteger, usageError } from "../usage.js";
+import { integerFlag } from "../integer-flag.js";
+import { usageError } from "../usage.js";
 
 /** `hawser devnet`: runs until it is interrupted. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -15,11 +16,11 @@ export async function run(invocation: Invocation): Promise<number> {
   if (dataDir === "") throw usageError("--data-dir", "a directory", "nothing");
   const last = dataDir === undefined ? null : await readLayout(dataDir);
   const devnet = await startDevnet({
-    sources: integer(invocation, "sources", 1, 16) ?? last?.sources.length ?? 2,
-    stores: integer(invocation, "stores", 0, 16) ?? last?.stores.length ?? 3,
+    sources: integerFlag(invocation, "sources", 1, 16) ?? last?.sources.length ?? 2,
+    stores: integerFlag(invocation, "stores", 0, 16) ?? last?.stores.length ?? 3,
     mine: minePolicy(args.text("mine") ?? "on-transaction"),
     control: args.isSet("control"),
-    port: integer(invocation, "port", 0, 65_000),
+    port: integerFlag(invocation, "port", 0, 65_000),
     host,
     dataDir,
   });
@@ -43,12 +44,6 @@ export async function run(invocation: Invocation): Promise<number> {
 function dataDirOf(args: Invocation["args"]): string | null {
   const directory = args.text("data-dir");
   return directory === undefined ? null : resolve(directory);
-}
-
-function integer({ args }: Invocation, flag: string, min: number, max: number): number | undefined {
-  const text = args.text(flag);
-  if (text === undefined) return undefined;
-  return readInteger(text, (expected, got) => usageError(`--${flag}`, expected, got), min, max);
 }
 
 function minePolicy(text: string): MinePolicy {

@@ -2,6 +2,7 @@ import { invalidArgument } from "../../bytes/guards.js";
 import { contentKey } from "../../immutable/key.js";
 import { putObject } from "../../immutable/put.js";
 import { limits } from "../../limits.js";
+import { nothingYet } from "../../mutable/select-version.js";
 import { changeIndex } from "../../profile/index-tree.js";
 import { createLimiter } from "../../profile/limiter.js";
 import type { ProviderOutcome } from "../../route/provider-writes.js";
@@ -199,7 +200,15 @@ class BatchRun {
     const bytes = await dataOf(data, limits.recordDataMaxBytes);
     const options = { ...this.#options, signal, onEvent: undefined };
     const put = isNew
-      ? await storeRecord(this.#core, this.#base, route, bytes, options, { deferFloor: true, keepPending: false })
+      ? // W5: what lies under an epoch that nobody had yet is of another device that is creating the id.
+        await storeRecord(
+          this.#core,
+          this.#base,
+          route,
+          bytes,
+          { ...options, basis: nothingYet },
+          { deferFloor: true, keepPending: false },
+        )
       : await storeUnderRoute(this.#core, this.#base, route, bytes, options);
     this.#versions.set(`m:${route.id}`, put.record.ver);
     this.#providers = worstOutcomes(this.#providers, put.providers);

@@ -62,7 +62,7 @@ export class Fate {
       if (rival !== undefined && kind !== "register") {
         // Said of a mempool, it is nobody's proof: what may be out stays in the journal until a block decides.
         if (!mayBeOut) await journal.drop(entry);
-        return movedError(entry, rival.txid);
+        return movedError(entry, rival.txid, resolution.tipState);
       }
     }
     if (!mayBeOut || (await desk.isVoid(raw, signal))) await journal.drop(entry);
@@ -94,7 +94,7 @@ export class Fate {
     if (entry.kind === "register") return;
     if (entry.kind === "recover") {
       if (held && tipState.unsealed?.txid === entry.spends) return;
-      throw movedError(entry, tipState.lastOperation?.txid ?? tipState.status);
+      throw movedError(entry, tipState.lastOperation?.txid ?? tipState.status, tipState);
     }
     const parents = await this.parents();
     const expected = [entry, ...parents].map(({ spends }) => spends);
@@ -109,7 +109,8 @@ export class Fate {
     }
     await this.#giveUp();
     const direct = madeBy(entry);
-    throw movedError(entry, seal ?? tipState.unsealed?.txid ?? tipState.status, isMined(direct) ? null : direct);
+    const got = seal ?? tipState.unsealed?.txid ?? tipState.status;
+    throw movedError(entry, got, tipState, isMined(direct) ? null : direct);
   }
 
   /** C5: too old a PREORDER is of no use any more. */

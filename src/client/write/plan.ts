@@ -12,6 +12,13 @@ export interface WriteOptions {
   readonly maxFeeSats?: bigint | undefined;
   /** Providers that must hold the bytes (W7). Default: the writer's, which is 1. */
   readonly required?: number | undefined;
+  /**
+   * How often a change that lost its seal to another operation (CONFLICT_NAME_MOVED, W4) is made again on the newer state:
+   * planned, signed and sent anew, while it runs or is waited for. It then also waits, instead of failing with
+   * CONFLICT_PENDING, until what stands in its way is mined. What is signed after that is not what a plan showed.
+   * `registerName` takes no notice of it. Default 0.
+   */
+  readonly rebase?: number | undefined;
   /** What the direct methods wait for. Default `depth`. */
   readonly waitFor?: "broadcast" | "depth" | undefined;
   /** ms - stop waiting with `CHAIN_TIMEOUT`; the operation stays journalled. Default: none. */

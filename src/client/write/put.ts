@@ -1,11 +1,12 @@
-import { assertBytes, unreachable } from "../../bytes/guards.js";
+import { assertBytes, assertInteger, unreachable } from "../../bytes/guards.js";
 import { HawserError } from "../../errors.js";
 import { contentKey } from "../../immutable/key.js";
 import { putObject } from "../../immutable/put.js";
 import { limits } from "../../limits.js";
-import { type PutRecord, putRecord } from "../../mutable/put.js";
-import type { MutableRecord, RecordContext } from "../../mutable/record.js";
-import type { KnownVersions } from "../../mutable/select-version.js";
+import { assertRouteKey, type PutRecord, putRecord } from "../../mutable/put.js";
+import type { RecordContext } from "../../mutable/record.js";
+import { nothingYet, type RecordBasis } from "../../mutable/select-version.js";
+import type { SurveyInput } from "../../mutable/survey.js";
 import type { Signer } from "../../ports.js";
 import {
   type Content,
@@ -21,60 +22,56 @@ import { assertEpochReachable, requireEffectiveKey } from "../../route/route.js"
 import { planChange } from "./change.js";
 import { newEpochs } from "./epochs.js";
 import { handleOf } from "./handle.js";
-import { createRoute, type NewRouteOptions, newRouteKey } from "./new-route.js";
-import type { OperationHandle } from "./operation.js";
+import { createRoute, newRouteKey, recordUrls } from "./new-route.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
+import type {
+  PutImmutableHandle,
+  PutImmutableOptions,
+  PutMutableHandle,
+  PutMutableOptions,
+  RecordOptions,
+} from "./put-options.js";
 import { sendParents } from "./single.js";
 import { storeWithFloor } from "./touching.js";
 import { unsentOperation } from "./unsent.js";
 import type { WriterCore } from "./writer-core.js";
 
-/** Options of `putMutable`. */
-export interface PutMutableOptions extends WriteOptions, NewRouteOptions {
-  /** Whether a missing route may be made, which takes a transaction; false fails with `ROUTE_MISSING`. Default true. */
-  readonly create?: boolean | undefined;
-  /** Exactly this version; it must be above every version that is known. Default: one more. */
-  readonly version?: number | undefined;
-  /** Computes the version from what is known. */
-  readonly nextVersion?: ((known: KnownVersions) => number) | undefined;
-}
+export type { PutImmutableHandle, PutImmutableOptions, PutMutableHandle, PutMutableOptions } from "./put-options.js";
 
-/** A record that was put. */
-export interface PutMutableHandle extends OperationHandle {
-  readonly record: MutableRecord;
-  readonly route: Route;
-}
+/** Makes the data once the route is known. */
+export type ComposeRecord = (
+  base: NameBase,
+  route: Route,
+) => Promise<{ readonly data: Uint8Array; readonly basis?: RecordBasis | undefined }>;
 
-/** Options of `putImmutable`. */
-export interface PutImmutableOptions extends WriteOptions {
-  /** Media type, 1 to 127 bytes; a label that readers must not trust. */
-  readonly type?: string | undefined;
-  /** File name, 1 to 255 bytes; a label, never a path. */
-  readonly fileName?: string | undefined;
-}
-
-/** Immutable data that was put. */
-export interface PutImmutableHandle extends OperationHandle {
-  /** SHA-256 of the data, hex. */
-  readonly key: string;
-  readonly content: Content;
-}
-
-/** Plans a put of a record: without transaction where the route exists (W5), else with a new route. */
+/**
+ * Plans a put of a record: without transaction where the route exists (W5), else with a new route.
+ *
+ * @param compose - makes the data for a route that exists. Default: the data as given
+ */
 export async function planPutMutable(
   core: WriterCore,
   name: string,
   givenId: string,
   data: Uint8Array,
   options: PutMutableOptions,
+  compose: ComposeRecord = () => Promise.resolve({ data }),
 ): Promise<WritePlan<PutMutableHandle>> {
   const id = parseId(givenId);
-  assertData(data, limits.recordDataMaxBytes);
+  assertRecordData(data);
+  assertMaxAge(options.maxAgeMs);
   const stand = await standOf(core, name, options);
   const base = await withProfile(core, positionOf(stand, { mayBeUnsealed: true }), options);
   const { entry } = await getEntry(base.profile.index, mutableKey(id), base.load);
-  if (entry?.kind === "mutable") return planPutRecord(core, base, entry.route, data, options);
+  if (entry?.kind === "mutable") {
+    const { route } = entry;
+    const { maxAgeMs = route.maxAgeMs } = options;
+    const record = { ...options, ...(await compose(base, route)) };
+    if (maxAgeMs === route.maxAgeMs) return planPutRecord(core, base, route, record.data, record);
+    positionOf(stand);
+    return planChangedRoute(core, base, route, record.data, { ...record, maxAgeMs });
+  }
   if (options.create === false) {
     throw new HawserError("ROUTE_MISSING", `${name} has no route for ${id}, and create is false.`, { id });
   }
@@ -82,12 +79,13 @@ export async function planPutMutable(
   return planNewRoute(core, base, id, data, options);
 }
 
-function planPutRecord(
+/** Plans a put under a route that exists, without a transaction. */
+export function planPutRecord(
   core: WriterCore,
   base: NameBase,
   route: Route,
   data: Uint8Array,
-  options: PutMutableOptions,
+  options: RecordOptions,
 ): WritePlan<PutMutableHandle> {
   const { tipState, asOf } = base.resolution;
   assertEpochReachable(route, base.stack.length > 0 ? asOf.tipHeight + 1 : (tipState.profileHeight ?? -1));
@@ -112,7 +110,7 @@ export function storeUnderRoute(
   base: NameBase,
   route: Route,
   data: Uint8Array,
-  options: PutMutableOptions,
+  options: RecordOptions,
 ): Promise<PutRecord> {
   return storeWithFloor(core, base, route, (deferFloor) =>
     storeRecord(core, base, route, data, options, { deferFloor, keepPending: true }),
@@ -129,8 +127,44 @@ async function planNewRoute(
   // Whose name it is comes before whose key it is, and both before a wait for an epoch.
   await core.ownerAccount(base.name, base.ownerScript);
   newRouteKey(core, base, id, options);
-  const epoch = (await newEpochs(core, base, [id], options)).get(id) ?? unreachable("an id without epoch");
-  const route = createRoute(core, base, id, epoch, options);
+  const epoch = await newEpoch(core, base, id, options);
+  const route = { ...createRoute(core, base, id, epoch, options), maxAgeMs: options.maxAgeMs ?? null };
+  // W5: what lies under an epoch that nobody had yet is of another device that is creating the id.
+  return planRoute(core, base, route, data, { ...options, basis: nothingYet });
+}
+
+/** Gives a route another `maxAgeMs`, with a record under it. M6: with or without one, it is another life. */
+async function planChangedRoute(
+  core: WriterCore,
+  base: NameBase,
+  present: Route,
+  data: Uint8Array,
+  options: RecordOptions & { readonly maxAgeMs: number | null },
+): Promise<WritePlan<PutMutableHandle>> {
+  const { id } = present;
+  await core.ownerAccount(base.name, base.ownerScript);
+  assertRouteKey(present, requireEffectiveKey(present, base.profile, base.ownerKey), core.signer());
+  const { maxAgeMs } = options;
+  const isSameLife = (maxAgeMs === null) === (present.maxAgeMs === null);
+  if (isSameLife) return planRoute(core, base, { ...present, maxAgeMs }, data, options);
+  const epoch = await newEpoch(core, base, id, options);
+  const route: Route = { ...present, epoch, urls: recordUrls(core, base, id, epoch), minVer: null, maxAgeMs };
+  return planRoute(core, base, route, data, { ...options, basis: nothingYet });
+}
+
+async function newEpoch(core: WriterCore, base: NameBase, id: string, options: WriteOptions): Promise<number> {
+  return (await newEpochs(core, base, [id], options)).get(id) ?? unreachable("an id without epoch");
+}
+
+/** Plans the change that brings a route, with its first record. */
+async function planRoute(
+  core: WriterCore,
+  base: NameBase,
+  route: Route,
+  data: Uint8Array,
+  options: RecordOptions,
+): Promise<WritePlan<PutMutableHandle>> {
+  const { id } = route;
   const change = { key: mutableKey(id), entry: mutableEntry(route) };
   const { root, written } = await changeIndex(base.profile.index, [change], base.load);
   let put: PutRecord | null = null;
@@ -174,29 +208,34 @@ export function storeRecord(
   base: Pick<NameBase, "name" | "tenure" | "profile" | "ownerKey">,
   route: Route,
   data: Uint8Array,
-  options: PutMutableOptions,
+  options: RecordOptions,
   { deferFloor, keepPending, signer = core.signer() }: StoreOptions,
 ): Promise<PutRecord> {
-  const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
-  const context: RecordContext = { network, name: base.name, tenure: base.tenure, id: route.id, epoch: route.epoch };
   return putRecord({
-    context,
-    route,
-    publicKey: requireEffectiveKey(route, base.profile, base.ownerKey),
+    ...surveyInput(core, base, route, options),
     signer,
     data,
     version: options.version,
     nextVersion: options.nextVersion,
-    storage: core.parts.storage,
-    readers,
-    urlReader,
-    cache,
-    clock,
+    basis: options.basis,
+    inTurn: options.merge !== undefined,
     required: core.required(options),
-    signal: options.signal,
     deferFloor,
     keepPending,
   });
+}
+
+/** How a writer looks at the record of a route. @throws ROUTE_NO_KEY */
+export function surveyInput(
+  core: WriterCore,
+  base: Pick<NameBase, "name" | "tenure" | "profile" | "ownerKey">,
+  route: Route,
+  { signal }: WriteOptions,
+): SurveyInput {
+  const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
+  const context: RecordContext = { network, name: base.name, tenure: base.tenure, id: route.id, epoch: route.epoch };
+  const publicKey = requireEffectiveKey(route, base.profile, base.ownerKey);
+  return { context, route, publicKey, storage: core.parts.storage, readers, urlReader, cache, clock, signal };
 }
 
 /** Plans a put of immutable data: with a new entry, or without transaction where the index has the key already. */
@@ -253,6 +292,15 @@ function planStoreAgain(
       return Object.assign(await unsentOperation(core, base, [immutableKey(key)], providers), { key, content });
     },
   };
+}
+
+/** @throws INPUT_INVALID, INPUT_TOO_LARGE */
+export function assertRecordData(data: Uint8Array): void {
+  assertData(data, limits.recordDataMaxBytes);
+}
+
+function assertMaxAge(maxAgeMs: number | null | undefined): void {
+  if (maxAgeMs !== undefined && maxAgeMs !== null) assertInteger("maxAgeMs", maxAgeMs, 1);
 }
 
 function assertData(data: Uint8Array, maxBytes: number): void {

@@ -6,6 +6,7 @@ import { mutableKey } from "../../profile/entry.js";
 import { getEntry } from "../../profile/index-tree.js";
 import { assertEpochReachable, requireEffectiveKey } from "../../route/route.js";
 import { clearCopies } from "./clear.js";
+import { nameNow } from "./conflicts.js";
 import type { JournalEntry, JournalKind } from "./journal.js";
 import type { WriteOptions } from "./plan.js";
 import { positionOf, standOf, withProfile } from "./position.js";
@@ -169,7 +170,8 @@ async function finishRecord(core: WriterCore, record: PendingRecord, options: Re
   const giveUp = async (got: string): Promise<HawserError> => {
     await dropPending(cache, context, ver);
     const message = `${name} has no route ${id} with epoch ${epoch} any more; version ${ver} is given up.`;
-    return new HawserError("CONFLICT_NAME_MOVED", message, { name, expected: `${id}@${epoch}`, got });
+    const details = { name, expected: `${id}@${epoch}`, got, state: nameNow(stand.resolution.tipState) };
+    return new HawserError("CONFLICT_NAME_MOVED", message, details);
   };
   const { state, tipState, asOf } = stand.resolution;
   if (![state.tenure, tipState.tenure].includes(tenure)) throw await giveUp(tipState.tenure ?? tipState.status);

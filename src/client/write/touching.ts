@@ -19,9 +19,8 @@ export async function storeWithFloor(
   route: Route,
   store: (deferFloor: boolean) => Promise<PutRecord>,
 ): Promise<PutRecord> {
-  const { state, tipState } = base.resolution;
   const touching = await lastTouching(core, base, [mutableKey(route.id)]);
-  const isDeep = touching === null && sameHash(state.profileHash, tipState.profileHash);
+  const isDeep = touching === null && isProfileDeep(base);
   const put = await store(!isDeep);
   if (isDeep) return put;
   if (touching !== null) await core.journal.setFloor(touching, { id: route.id, ...put.floor });
@@ -31,6 +30,15 @@ export async function storeWithFloor(
   // floor. Of one that was given up there is no floor: its epoch must not stand above that of the route which readers see.
   if ((await readFloor(cache, key))?.epoch === put.floor.epoch) await raiseFloor(cache, key, put.floor);
   return put;
+}
+
+/** Whether readers see a route already as this writer does. */
+export async function isRouteDeep(core: WriterCore, base: NameBase, { id }: Route): Promise<boolean> {
+  return isProfileDeep(base) && (await lastTouching(core, base, [mutableKey(id)])) === null;
+}
+
+function isProfileDeep({ resolution: { state, tipState } }: NameBase): boolean {
+  return sameHash(state.profileHash, tipState.profileHash);
 }
 
 /** The last journalled operation that changes one of these keys, or null. */

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { encodeHex } from "../../../src/bytes/hex.js";
 import { networks } from "../../../src/chain/network.js";
@@ -31,6 +34,19 @@ describe("--hint and --expect", () => {
     expect((await readExpectations(argumentsOf("--hint", TXID), "regtest")).hint).toBe(TXID);
   });
 
+  it("take a bundle from a file", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "hawser-hint-"));
+    try {
+      const file = join(directory, "alice.json");
+      await writeFile(file, "{}");
+      const { hint } = await readExpectations(argumentsOf("--hint", file), "regtest");
+      expect(hint).toEqual({ bundle: new Uint8Array([0x7b, 0x7d]) });
+      await expectCode("INPUT_FILE_UNUSABLE", readExpectations(argumentsOf("--hint", directory), "regtest"));
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
   it("take a tenure, and an owner as script or address of the network", async () => {
     const tenure = await readExpectations(argumentsOf("--expect-tenure", TXID), "regtest");
     expect(tenure.expect).toEqual({ tenure: TXID, ownerScript: undefined });
@@ -46,6 +62,7 @@ describe("--hint and --expect", () => {
     ["hint", ""],
     ["hint", TXID.slice(1)],
     ["hint", TXID.toUpperCase()],
+    ["hint", "no/such/file.json"],
     ["expect-tenure", "alice"],
     ["expect-owner", ""],
     ["expect-owner", TXID],

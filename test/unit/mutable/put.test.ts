@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { encodeBase64 } from "../../../src/bytes/base64.js";
 import { utf8 } from "../../../src/bytes/bytes.js";
 import { memoryCache } from "../../../src/cache/memory.js";
 import { HawserError } from "../../../src/errors.js";
@@ -136,7 +137,8 @@ describe("W5: the version", () => {
     await storeAt(provider, signed(2, "b"));
     expect((await putRecord(inputWith([provider], "x", { version: 7 }))).record.ver).toBe(7);
     const error = await rejectionOf("CONFLICT_RECORD_MOVED", putRecord(inputWith([provider], "y", { version: 7 })));
-    expect(error.details).toEqual({ id: "settings", ver: 7, got: 7 });
+    const newer = { ver: 7, sha256: digestOf("x"), data: encodeBase64(utf8("x")) };
+    expect(error.details).toEqual({ id: "settings", ver: 7, got: 7, newer });
     await rejectionOf("CONFLICT_RECORD_MOVED", putRecord(inputWith([provider], "y", { version: 6 })));
     for (const version of [0, -1, 1.5, 2 ** 53, Number.NaN]) {
       await rejectionOf("INPUT_INVALID", putRecord(inputWith([provider], "y", { version })));
@@ -254,7 +256,8 @@ describe("W5: races", () => {
       "CONFLICT_RECORD_MOVED",
       putRecord(inputWith([racedBy(provider, signed(1, "rival"))], "x")),
     );
-    expect(error.details).toEqual({ id: "settings", ver: 1, got: 1 });
+    const newer = { ver: 1, sha256: digestOf("rival"), data: encodeBase64(utf8("rival")) };
+    expect(error.details).toEqual({ id: "settings", ver: 1, got: 1, newer });
     expect(await recordAt(provider)).toEqual([1, "rival"]);
   });
 
