@@ -150,6 +150,32 @@ describe("M4, M6: no record of an earlier life is accepted, and none locks the n
     }
   });
 
+  it("after its ids were deleted and made again, also by a device that knows nothing of their past", async () => {
+    const old = await oldRecords();
+    for (const id of IDS) await alice.writer.deleteMutable("anna", id);
+    await replay(old);
+    for (const id of IDS) for (const reader of readers()) expect(await dataOf(reader, id)).toBeNull();
+    const [first = "", second = ""] = IDS;
+    await alice.writer.putMutable("anna", first, utf8("again"));
+    await alice.onAnotherDevice().writer.putMutable("anna", second, utf8("again"));
+    for (const id of IDS) for (const reader of readers()) expect(await dataOf(reader, id)).toBe("again");
+    await replay(old);
+    for (const id of IDS) for (const reader of readers()) expect(await dataOf(reader, id)).toBeNull();
+  });
+
+  it("after its key was replaced", async () => {
+    const old = await oldRecords();
+    await alice.writer.rotateKey("anna", bob.signer);
+    for (const id of IDS) for (const reader of readers()) expect(await dataOf(reader, id)).toBe(`alice's ${id} 2`);
+    await replay(old);
+    for (const id of IDS) for (const reader of readers()) expect(await dataOf(reader, id)).toBeNull();
+    const { writer } = alice.start({ signer: bob.signer });
+    for (const id of IDS) {
+      await writer.putMutable("anna", id, utf8(`new ${id}`));
+      for (const reader of readers()) expect(await dataOf(reader, id)).toBe(`new ${id}`);
+    }
+  });
+
   it("C7: a lapsed seal that is spent late changes nothing for the new holder", async () => {
     const seal = await alice.seal("anna");
     await world.devnet.mine(regtest.termBlocks + regtest.graceBlocks + 1);

@@ -15,6 +15,7 @@ import { type OperationHandle, worstOutcomes } from "./operation.js";
 import { noCost, type WriteOptions, type WritePlan } from "./plan.js";
 import { type NameBase, positionOf, standOf, withProfile } from "./position.js";
 import { storeRecord, storeUnderRoute } from "./put.js";
+import { sendParents } from "./single.js";
 import { unsentOperation } from "./unsent.js";
 import type { WriterCore } from "./writer-core.js";
 
@@ -101,6 +102,7 @@ function planUnchanged(
     transactions: [],
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
+      await sendParents(core, base, { ...options, signal });
       const run = new BatchRun(core, base, planned, options);
       await run.store([], signal);
       const keys = planned.keys.map(({ key }) => key);

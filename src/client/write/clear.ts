@@ -10,7 +10,7 @@ import { ReadBudget } from "../../route/budget.js";
 import { attemptOfAnything, fetchOne } from "../../route/fetch.js";
 import { recordReplicas } from "../../route/replicas.js";
 import type { JournalRemoval } from "./journal.js";
-import { positionOf, standOf, withProfile } from "./position.js";
+import { type NamePosition, positionOf, standOf, withProfile } from "./position.js";
 import type { RemovalList } from "./removals.js";
 import type { WriterCore } from "./writer-core.js";
 
@@ -166,6 +166,9 @@ async function neededBy(
       const entries = await getEntries(base.profile.index, keys, base.load);
       const attempt = { code: "needed", message: `The index of ${other} lists it.` };
       for (const key of entries.keys()) needed.set(key, { outcome: "kept", attempt });
+      for (const key of await maybeListed(core, position, keys)) {
+        if (!needed.has(key)) needed.set(key, { outcome: "failed", attempt: underWay(other) });
+      }
     } catch (error) {
       if (isHawserError(error, "NETWORK_ABORTED")) throw error;
       // A name that nobody holds lists nothing.
@@ -181,4 +184,25 @@ async function neededBy(
     needed.set(key, { outcome: "kept", attempt: { code: "needed", message: "The application still refers to it." } });
   }
   return needed;
+}
+
+/** Keys that a change under way may list again: another device's, or one that this program has not made ready yet. */
+async function maybeListed(
+  core: WriterCore,
+  { entries, resolution }: NamePosition,
+  keys: readonly string[],
+): Promise<readonly string[]> {
+  const own = new Set(entries.flatMap(({ transactions }) => transactions.map(({ txid }) => txid)));
+  // One source's word is enough: its change may refer to what is about to go, and copies can go later.
+  if (resolution.pending.some(({ height, txid }) => height === null && !own.has(txid))) return keys;
+  const listed: string[] = [];
+  for (const entry of entries) {
+    if (entry.ready) continue;
+    for (const key of keys) if (await core.journal.affects(entry, key)) listed.push(key);
+  }
+  return listed;
+}
+
+function underWay(name: Name): Omit<Attempt, "label"> {
+  return { code: "pending", message: `A change of ${name} that may list it is under way.` };
 }

@@ -56,16 +56,17 @@ export async function planEdits(
   edits: readonly Edit[],
   options: WriteOptions,
 ): Promise<PlannedEdits> {
-  const keys = await keysOf(edits);
+  const targets = await targetsOf(edits);
+  const keys = targets.map(({ key }) => key);
   assertOneDelete(edits, keys);
   const found = await getEntries(base.profile.index, [...new Set(keys)], base.load);
   const planned: Collected = { changes: new Map(), records: [], objects: new Map(), removes: [] };
   const fresh: FreshRoute[] = [];
   for (const [at, edit] of edits.entries()) {
-    const key = keys[at] ?? unreachable("an edit without key");
+    const { key, size } = targets[at] ?? unreachable("an edit without key");
     const entry = found.get(key);
     if (edit.kind === "delete") planDelete(core, base, entry, edit.options, planned);
-    else if (edit.kind === "putImmutable") await planImmutable(key, edit.data, edit.options, entry, planned);
+    else if (edit.kind === "putImmutable") planImmutable({ key, data: edit.data }, size, edit.options, entry, planned);
     else if (entry?.kind === "mutable") planned.records.push({ route: entry.route, data: edit.data, isNew: false });
     else fresh.push(edit);
   }
@@ -88,14 +89,24 @@ interface Collected {
 
 type FreshRoute = Extract<Edit, { readonly kind: "putMutable" }>;
 
-/** The index key of each edit; immutable data is asked for and hashed, a few at a time. */
-function keysOf(edits: readonly Edit[]): Promise<readonly string[]> {
+interface Target {
+  /** Of the index. */
+  readonly key: string;
+  /** bytes - of immutable data, else 0. */
+  readonly size: number;
+}
+
+/** What each edit is about; immutable data is asked for and hashed, a few at a time. */
+function targetsOf(edits: readonly Edit[]): Promise<readonly Target[]> {
   const limit = createLimiter(limits.batchMaxParallel);
   return Promise.all(
     edits.map(async (edit) => {
-      if (edit.kind === "delete") return edit.key;
-      if (edit.kind === "putMutable") return mutableKey(edit.id);
-      return limit(async () => immutableKey(contentKey(await dataOf(edit.data, limits.objectMaxBytes))));
+      if (edit.kind === "delete") return { key: edit.key, size: 0 };
+      if (edit.kind === "putMutable") return { key: mutableKey(edit.id), size: 0 };
+      return limit(async () => {
+        const bytes = await dataOf(edit.data, limits.objectMaxBytes);
+        return { key: immutableKey(contentKey(bytes)), size: bytes.length };
+      });
     }),
   );
 }
@@ -130,18 +141,18 @@ function planDelete(
   if (/^[0-9a-f]{64}$/.test(hash)) removes.push({ key, path: objectPath(hash) });
 }
 
-async function planImmutable(
-  key: string,
-  data: BatchData,
+function planImmutable(
+  { key, data }: ObjectEdit,
+  size: number,
   { type, fileName }: ContentLabels,
   entry: IndexEntry | undefined,
   { changes, objects }: Collected,
-): Promise<void> {
+): void {
   if (objects.has(key)) return;
   objects.set(key, data);
   const present = entry?.kind === "immutable" ? entry.content : null;
   const content: Content = {
-    size: present?.size ?? (await dataOf(data, limits.objectMaxBytes)).length,
+    size: present?.size ?? size,
     type: type ?? present?.type ?? null,
     name: fileName ?? present?.name ?? null,
     urls: present?.urls ?? null,

@@ -32,6 +32,7 @@ import type {
   PutMutableOptions,
   RecordOptions,
 } from "./put-options.js";
+import { sendParents } from "./single.js";
 import { storeWithFloor } from "./touching.js";
 import { unsentOperation } from "./unsent.js";
 import type { WriterCore } from "./writer-core.js";
@@ -94,6 +95,7 @@ export function planPutRecord(
     transactions: [],
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
+      await sendParents(core, base, { ...options, signal });
       options.onEvent?.({ stage: "store", message: `Storing ${route.id}` });
       const put = await storeUnderRoute(core, base, route, data, { ...options, signal });
       const handle = await unsentOperation(core, base, [mutableKey(route.id)], put.providers);
@@ -284,6 +286,7 @@ function planStoreAgain(
     transactions: [],
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
+      await sendParents(core, base, { ...options, signal });
       const { storage, clock } = core.parts;
       const { providers } = await putObject({ bytes, storage, required: core.required(options), clock, signal });
       return Object.assign(await unsentOperation(core, base, [immutableKey(key)], providers), { key, content });

@@ -35,7 +35,7 @@ export class Removals {
     const [first] = removes;
     if (first === undefined) return;
     // The parts of one operation have different keys.
-    const key = `${this.#prefix}${entry.name}/${entry.id}/${first.path.slice(-64)}`;
+    const key = `${this.#prefix}${entry.name}/${entry.id}/${first.key}`;
     const value = encodeList({ key, name: entry.name, operation: entry.id, createdAtMs: entry.createdAtMs, removes });
     await this.#cache.update(key, () => ({ value, result: undefined }));
   }

@@ -165,22 +165,22 @@ async function finishRecord(core: WriterCore, record: PendingRecord, options: Re
   const name = parseName(record.name);
   const context = { network, name, tenure, id, epoch };
   const writeOptions = { ...options, finishPending: false };
-  const position = positionOf(await standOf(core, name, writeOptions), { mayBeUnsealed: true });
-  const base = await withProfile(core, position, writeOptions);
+  const stand = await standOf(core, name, writeOptions);
+  // M6: nobody reads a record of another life, of the name or of the id.
+  const giveUp = async (got: string): Promise<HawserError> => {
+    await dropPending(cache, context, ver);
+    const message = `${name} has no route ${id} with epoch ${epoch} any more; version ${ver} is given up.`;
+    const details = { name, expected: `${id}@${epoch}`, got, state: nameNow(stand.resolution.tipState) };
+    return new HawserError("CONFLICT_NAME_MOVED", message, details);
+  };
+  const { state, tipState, asOf } = stand.resolution;
+  if (![state.tenure, tipState.tenure].includes(tenure)) throw await giveUp(tipState.tenure ?? tipState.status);
+  const base = await withProfile(core, positionOf(stand, { mayBeUnsealed: true }), writeOptions);
   const { entry } = await getEntry(base.profile.index, mutableKey(id), base.load);
   const route = entry?.kind === "mutable" ? entry.route : null;
   if (route?.epoch !== epoch || base.tenure !== tenure) {
-    await dropPending(cache, context, ver);
-    // M6: nobody reads a record of another life.
-    const message = `The index of ${name} has no route ${id} with epoch ${epoch} any more; version ${ver} is given up.`;
-    throw new HawserError("CONFLICT_NAME_MOVED", message, {
-      name,
-      expected: `${id}@${epoch}`,
-      got: route === null ? "none" : `${id}@${route.epoch}`,
-      state: nameNow(base.resolution.tipState),
-    });
+    throw await giveUp(route === null ? "none" : `${id}@${route.epoch}`);
   }
-  const { asOf, tipState } = base.resolution;
   assertEpochReachable(route, base.stack.length > 0 ? asOf.tipHeight + 1 : (tipState.profileHeight ?? -1));
   const publicKey = requireEffectiveKey(route, base.profile, base.ownerKey);
   const { storage } = core.parts;

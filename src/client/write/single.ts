@@ -57,7 +57,7 @@ export async function planSingle<Handle extends OperationHandle>(
     transactions: plan.transactions.map(({ psbt, txid, description }) => ({ psbt, txid, description })),
     affectedIds: operation.affectedIds,
     run: async ({ signal = options.signal } = {}) => {
-      if (options.finishPending === false) await resend(core, position.stack, { ...options, signal });
+      await sendParents(core, position, { ...options, signal });
       const [signed] = await core.sign(plan.transactions, options);
       if (signed === undefined) throw new HawserError("BUG_UNREACHABLE", "Nothing was signed.", { what: "sign" });
       throwIfAborted(signal, `The ${operation.kind} of ${name}`);
@@ -92,9 +92,13 @@ export async function planSingle<Handle extends OperationHandle>(
   };
 }
 
-/** W4: what the new transaction builds on may never have been sent, where a run died before that. */
-async function resend(core: WriterCore, stack: readonly JournalEntry[], options: WriteOptions): Promise<void> {
-  const { signal, timeoutMs, onEvent } = options;
+/** W4: what a plan builds on may never have been sent, where a run died before that; the direct methods sent it already. */
+export async function sendParents(
+  core: WriterCore,
+  { stack }: Pick<NamePosition, "stack">,
+  { finishPending, signal, timeoutMs, onEvent }: WriteOptions,
+): Promise<void> {
+  if (finishPending !== false) return;
   for (const entry of stack) {
     await core.operation(entry, { resumed: true }).wait({ until: "broadcast", signal, timeoutMs, onEvent });
   }

@@ -1,6 +1,6 @@
 import { equalBytes } from "../../bytes/bytes.js";
 import { floorKey } from "../../mutable/floor.js";
-import { raiseFloor } from "../../mutable/floor-cache.js";
+import { raiseFloor, readFloor } from "../../mutable/floor-cache.js";
 import type { PutRecord } from "../../mutable/put.js";
 import { mutableKey, type Route } from "../../profile/entry.js";
 import type { JournalEntry } from "./journal.js";
@@ -20,12 +20,15 @@ export async function storeWithFloor(
   store: (deferFloor: boolean) => Promise<PutRecord>,
 ): Promise<PutRecord> {
   const touching = await lastTouching(core, base, [mutableKey(route.id)]);
-  const put = await store(touching !== null || !isProfileDeep(base));
-  if (touching !== null && !(await core.journal.setFloor(touching, { id: route.id, ...put.floor }))) {
-    const { cache, network } = core.parts.core.parts;
-    const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
-    await raiseFloor(cache, key, put.floor);
-  }
+  const isDeep = touching === null && isProfileDeep(base);
+  const put = await store(!isDeep);
+  if (isDeep) return put;
+  if (touching !== null) await core.journal.setFloor(touching, { id: route.id, ...put.floor });
+  const { cache, network } = core.parts.core.parts;
+  const key = floorKey({ network, name: base.name, tenure: base.tenure, id: route.id });
+  // An epoch that readers have seen is anchored, perhaps by a change that another run settled meanwhile, without this
+  // floor. Of one that was given up there is no floor: its epoch must not stand above that of the route which readers see.
+  if ((await readFloor(cache, key))?.epoch === put.floor.epoch) await raiseFloor(cache, key, put.floor);
   return put;
 }
 
@@ -45,6 +48,8 @@ export async function lastTouching(
   keys: readonly string[],
 ): Promise<JournalEntry | null> {
   for (const entry of [...entries].reverse()) {
+    // What is not ready is no part of the base: the route is there without it.
+    if (!entry.ready) continue;
     for (const key of keys) if (await core.journal.affects(entry, key)) return entry;
   }
   return null;

@@ -24,7 +24,7 @@ import type {
 import { systemRandom } from "../../../../src/runtime/random.js";
 import { http } from "../../../../src/storage/http.js";
 import { createPrivateKey, privateKeySigner, privateKeyWallet } from "../../../../src/wallet/private-key.js";
-import { createWriter, type Writer } from "../../../../src/writer.js";
+import { createWriter, type Writer, type WriterOptions } from "../../../../src/writer.js";
 
 /** ms - what every writer here waits between two looks; no other delay has this length. */
 export const POLL_MS = 7_001;
@@ -118,7 +118,8 @@ function gated<T extends object>(port: Call["port"], target: T, gate: Gate | und
 
 /** Whether a call changes something outside the writer: between two such calls a death is one and the same. */
 function isEffect({ port, method }: Call): boolean {
-  return method === "update" || method === "write" || method === "broadcast" || port === "wallet" || port === "signer";
+  const methods = ["update", "write", "remove", "broadcast"];
+  return methods.includes(method) || port === "wallet" || port === "signer";
 }
 
 /**
@@ -221,6 +222,7 @@ export interface ProgramOptions {
   readonly signer?: Signer | null | undefined;
   readonly random?: Random | undefined;
   readonly required?: number | undefined;
+  readonly isReferenced?: WriterOptions["isReferenced"];
   readonly reader?: Partial<ReaderOptions> | undefined;
 }
 
@@ -282,6 +284,7 @@ export class Author {
       pollIntervalMs: POLL_MS,
       random: options.random,
       required: options.required,
+      isReferenced: options.isReferenced,
     });
     return { reader, writer };
   }
