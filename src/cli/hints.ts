@@ -29,6 +29,9 @@ export function hintOf(error: unknown, { network, addresses }: HintContext): str
     if (status === "free") return `"hawser name register ${name}" registers it.`;
     return `"hawser name show ${name}" tells when it can be registered again.`;
   }
+  if (isHawserError(error, "CONFLICT_NAME_TAKEN")) {
+    return `"hawser name show ${error.details.name}" tells who owns it. If that is you, nothing is left to do.`;
+  }
   if (isHawserError(error, "CONFLICT_PENDING")) {
     if (error.details.unseals === true) {
       return `Once that is mined, "hawser name recover ${error.details.name}" seals it again.`;

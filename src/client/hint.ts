@@ -27,7 +27,7 @@ export interface ReadHint {
 }
 
 /** No hint. */
-export const noHint: ReadHint = { txid: undefined, bundle: null };
+const noHint: ReadHint = { txid: undefined, bundle: null };
 
 /**
  * A bundle that is for another network is a mistake of the caller, one that does not hold is merely of no use.

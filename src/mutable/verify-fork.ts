@@ -85,7 +85,8 @@ function copyProof(given: unknown): ForkProof {
     const { network, name, tenure, id, epoch, ver, pubkey, records } = given as Readonly<
       Record<keyof ForkProof, unknown>
     >;
-    const [first, second]: readonly unknown[] = Array.isArray(records) && records.length === 2 ? records : [];
+    const pair: readonly unknown[] = Array.isArray(records) ? (records as readonly unknown[]) : [];
+    const [first, second] = pair.length === 2 ? pair : [];
     members = { network, name, tenure, id, epoch, ver, pubkey, first, second };
   } catch {
     throw notAFork("its members cannot be read");

@@ -57,6 +57,7 @@ export async function planBatch(
   if (planned.changes.length === 0) return planUnchanged(core, base, planned, options);
   positionOf(stand);
   const { root, written } = await changeIndex(base.profile.index, planned.changes, base.load);
+  await letOthersRun(core, options.signal);
   const run = new BatchRun(core, base, planned, options);
   const change = {
     profile: { ...base.profile, index: root },
@@ -87,6 +88,14 @@ export async function planBatch(
       },
     };
   });
+}
+
+/**
+ * After long work without a wait: connections that servers closed meanwhile must be noticed before the next request takes
+ * one of them, and an abort be heard.
+ */
+function letOthersRun(core: WriterCore, signal: AbortSignal | undefined): Promise<void> {
+  return core.parts.clock.delay(0, signal);
 }
 
 /** Changes that leave the index as it is: nothing is sent. */
@@ -176,6 +185,7 @@ class BatchRun {
     const floors = await put(true);
     // What is visible at once comes last, when nothing else of the batch can fail for want of a provider.
     await put(false);
+    await letOthersRun(this.#core, signal);
     return floors.flat();
   }
 

@@ -15,7 +15,7 @@ import { planRebasing } from "./rebase.js";
 import type { WriterCore } from "./writer-core.js";
 
 /** How often a record is put, the first time included, before another writer's being faster is an error. */
-export const DEFAULT_TRIES = 5;
+const DEFAULT_TRIES = 5;
 const MAX_TRIES = 100;
 
 /** Options of `updateMutable`. It pays nothing, so those about fees are without effect. */

@@ -20,7 +20,7 @@ export function isAmong({ transactions }: JournalEntry, operations: readonly { r
 }
 
 /** Whether a transaction has or had this txid. */
-export function isVersion(transaction: JournalTransaction, txid: string): boolean {
+function isVersion(transaction: JournalTransaction, txid: string): boolean {
   return versionsOf(transaction).some((version) => version.txid === txid);
 }
 

@@ -49,6 +49,7 @@ export class PollClock implements Clock {
 
   async delay(ms: number, signal?: AbortSignal): Promise<void> {
     throwIfAborted(signal, "delay");
+    if (ms === 0) return new Promise((resolve) => setImmediate(resolve));
     if (ms !== POLL_MS) return never(signal);
     this.#polls++;
     if (this.#polls > MOST_POLLS) throw new Error("the writer waits for ever");
