@@ -26,8 +26,8 @@ const entries = {
  * rounded up: it may shrink. Why one is above its budget: docs/decisions/0011-reader-size.md.
  */
 const budgets = [
-  { what: "reader", of: "createReader, esplora, http and indexedDbCache", budget: 32_000, limit: 62_700 },
-  { what: "writer", of: "createWriter and the private-key wallet, on top of it", budget: 60_000, limit: 45_500 },
+  { what: "reader", of: "createReader, esplora, http and indexedDbCache", budget: 32_000, limit: 64_100 },
+  { what: "writer", of: "createWriter and the private-key wallet, on top of it", budget: 60_000, limit: 60_500 },
 ];
 
 /** Builds some entries together, code that they share in files of its own. */
