@@ -23,7 +23,7 @@ module.exports = {
     {
       name: "base-imports-nothing-above",
       severity: "error",
-      from: { path: "^src/(errors|limits|ports|deadline)\\.ts$" },
+      from: { path: "^src/(errors|error-evidence|limits|ports|deadline)\\.ts$" },
       to: { path: "^src/.+/" },
     },
     {
