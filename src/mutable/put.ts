@@ -17,7 +17,7 @@ import { keepRecord } from "./record-cache.js";
 import { amendSigned, reserveVersion, type SignedVersion, signedKey } from "./reserve.js";
 import { type KnownVersions, type RecordBasis, selectVersion } from "./select-version.js";
 import { storeRecord } from "./store.js";
-import { type SurveyInput, surveyRecord } from "./survey.js";
+import { type Survey, type SurveyInput, surveyRecord } from "./survey.js";
 import { verifyRecord } from "./verify.js";
 import type { Candidate } from "./verify-replies.js";
 
@@ -93,7 +93,21 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
   if (input.keepPending === false) await amendSigned(cache, key, { ...reserved.entry, sig: candidate.record.sig });
   else await keepPending(cache, context, { ...context, ver, body, createdAtMs: clock.nowMs() });
 
+  return deliverRecord(input, survey, candidate);
+}
+
+/** What delivering a signed record takes of a put. */
+export type DeliverInput = Omit<PutRecordInput, "signer" | "data" | "version" | "nextVersion">;
+
+/**
+ * Stores a signed record, raises the floor once the required providers hold it, and lets go of what is kept of it.
+ *
+ * @throws CONFLICT_RECORD_MOVED, STORAGE_UNAVAILABLE, NETWORK_ABORTED, CACHE_UNAVAILABLE, CACHE_CORRUPT
+ */
+export async function deliverRecord(input: DeliverInput, survey: Survey, candidate: Candidate): Promise<PutRecord> {
+  const { context, cache, basis, required = 1 } = input;
   const { network, name, id, epoch } = context;
+  const { ver } = candidate.record;
   const path = recordPath({ network: network.id, name, id, epoch });
   const { providers, movedTo } = await storeRecord({
     survey: input,
@@ -110,12 +124,13 @@ export async function putRecord(input: PutRecordInput): Promise<PutRecord> {
   }
   assertHeld(providers, required);
 
+  const { sha256: dataHash } = candidate;
   const reached: Floor = { epoch, ver, sha256: dataHash, sig: candidate.record.sig };
   const previous = input.deferFloor === true ? null : await raiseFloor(cache, floorKey(context), reached);
   if (contradictsFloor(previous, reached, dataHash)) {
     throw recordMovedError(id, ver, ver, { ver, sha256: previous?.sha256 ?? "", data: null });
   }
-  await amendSigned(cache, key, { ver, sha256: dataHash, sig: candidate.record.sig, done: true });
+  await amendSigned(cache, signedKey(context), { ver, sha256: dataHash, sig: candidate.record.sig, done: true });
   await keepRecord(cache, context, ver, candidate.body);
   if (input.keepPending !== false) await dropPending(cache, context, ver);
   return { record: candidate.record, body: candidate.body, floor: raisedFloor(previous, reached), providers };
@@ -150,7 +165,7 @@ function assertPuttable(input: PutRecordInput, required: number): void {
 }
 
 /** M5: under a later epoch in the cache this route is an old one, and nobody here could read what it would hold. */
-function assertEpochCurrent({ id, epoch }: PutRecordInput["context"], floor: Floor | null): void {
+export function assertEpochCurrent({ id, epoch }: PutRecordInput["context"], floor: Floor | null): void {
   if (floor === null || floor.epoch <= epoch) return;
   throw new HawserError(
     "RECORD_STALE",

@@ -3,6 +3,8 @@ import { utf8 } from "../../../src/bytes/bytes.js";
 import { encodeJson, isJsonObject, type Json, parseJson } from "../../../src/bytes/json.js";
 import { memoryCache } from "../../../src/cache/memory.js";
 import { checkedCache } from "../../../src/client/checked-cache.js";
+import { floorKey } from "../../../src/mutable/floor.js";
+import { raiseFloor } from "../../../src/mutable/floor-cache.js";
 import {
   dropPending,
   keepPending,
@@ -11,12 +13,15 @@ import {
   readPending,
 } from "../../../src/mutable/pending-record.js";
 import { putRecord } from "../../../src/mutable/put.js";
+import { readSigned, reserveVersion, signedKey } from "../../../src/mutable/reserve.js";
 import { resumeRecord } from "../../../src/mutable/resume-record.js";
 import type { Cache } from "../../../src/ports.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 import { FakeClock } from "../fake-clock.js";
 import { wrapped } from "../route/places.js";
-import { context, routeWith, writer } from "./world.js";
+import { context, digestOf, floorAt, routeWith, signed, writer } from "./world.js";
+
+const PATH = "records/regtest/alice/settings@7.json";
 
 const newCache = (): Cache => checkedCache(memoryCache());
 
@@ -130,6 +135,54 @@ describe("W3: a put that failed", () => {
     const put = putRecord({ ...input(cache, "1"), storage: broken(), keepPending: false });
     await expect(put).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
     expect(await cache.keys("writing/")).toEqual([]);
+  });
+
+  async function failedPut(cache: Cache): Promise<PendingRecord> {
+    await expect(putRecord({ ...input(cache, "1"), storage: broken() })).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+    });
+    return (await readPending(cache, context)) ?? expect.fail("nothing was kept");
+  }
+
+  it("is finished although a later one took a version and died before it stored anything", async () => {
+    const cache = newCache();
+    const kept = await failedPut(cache);
+    const key = signedKey(context);
+    const seen = await readSigned(cache, key);
+    const { taken } = await reserveVersion(cache, key, { seen, ver: 2, sha256: digestOf("2") });
+    expect(taken).toBe(true);
+    const storage = memoryStorage();
+    const { body, floor } = await resumeRecord({ ...input(cache, "1"), storage: [storage] }, kept);
+    expect([body, floor.ver]).toEqual([kept.body, 1]);
+    expect(await readPending(cache, context)).toBeNull();
+    // The version that was taken stays taken.
+    expect(await readSigned(cache, key)).toMatchObject({ ver: 2, sha256: digestOf("2") });
+  });
+
+  it("that was done but for its entry here is done", async () => {
+    const cache = newCache();
+    const storage = memoryStorage();
+    const { body, record: put } = await putRecord({ ...input(cache, "1"), storage: [storage] });
+    const kept = { ...record, ver: put.ver, body };
+    await keepPending(cache, context, kept);
+    const { providers } = await resumeRecord({ ...input(cache, "1"), storage: [storage] }, kept);
+    expect(providers).toMatchObject([{ outcome: "held" }]);
+    expect(await readPending(cache, context)).toBeNull();
+  });
+
+  it("W5: is given up where another version came first, at a place or in the cache", async () => {
+    for (const isServed of [true, false]) {
+      const cache = newCache();
+      const kept = await failedPut(cache);
+      const storage = memoryStorage();
+      if (isServed) await storage.write(PATH, signed(2, "2"), { kind: "record" });
+      else await raiseFloor(cache, floorKey(context), floorAt(2, "2"));
+      await expect(resumeRecord({ ...input(cache, "1"), storage: [storage] }, kept)).rejects.toMatchObject({
+        code: "CONFLICT_RECORD_MOVED",
+        details: { ver: 1, got: 2 },
+      });
+      expect(await readPending(cache, context)).toBeNull();
+    }
   });
 
   it("M10: is given up once its time is over", async () => {
