@@ -73,8 +73,8 @@ export interface ErrorDetails {
   /** The seal was spent by an operation of a later protocol version; the older profile is not an answer (C7). */
   CHAIN_UNSUPPORTED_OPERATION: { readonly txid: string; readonly height: number };
   /**
-   * This machine's clock is behind the chain: headers that were verified before, or those of every source that answers,
-   * are more than 2 hours ahead of it (V1). Whatever was read with it would be of the past.
+   * This machine's clock is behind the chain: headers of every source that answers are more than 2 hours ahead of it
+   * (V1). Whatever was read with it would be of the past.
    */
   CHAIN_CLOCK_BEHIND: { readonly height: number; readonly nowMs: number };
   /** A header breaks a rule of V1. */

@@ -1,8 +1,7 @@
 import { utf8 } from "../bytes/bytes.js";
 import { PERIOD_BLOCKS } from "../chain/header.js";
-import { HeaderChain, type HeaderExtension } from "../chain/header-chain.js";
+import { HeaderChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
-import { clockBehind, isAheadOfTime } from "../chain/verify-headers.js";
 import type { Cache, Clock } from "../ports.js";
 
 /** headers - one cache entry holds one difficulty period. */
@@ -22,16 +21,10 @@ export class StoredHeaders {
     this.#clock = clock;
   }
 
-  /**
-   * The stored chain; a damaged or outdated part ends it, and the sources supply the rest again.
-   *
-   * @throws CHAIN_CLOCK_BEHIND: what this reader has seen before is ahead of the clock now
-   */
+  /** The stored chain; a damaged or outdated part ends it, and the sources supply the rest again. */
   async load(): Promise<HeaderChain> {
-    const { chain, stopped } = await this.#read();
-    if (isAheadOfTime(stopped)) throw clockBehind(chain.tipHeight + 1, this.#clock.nowMs());
-    this.#saved = chain;
-    return chain;
+    this.#saved = await this.#read();
+    return this.#saved;
   }
 
   /** Keeps `chain`, unless another process has kept one with more work. Writes only the chunks that changed. */
@@ -42,16 +35,16 @@ export class StoredHeaders {
     return saving;
   }
 
-  async #read(): Promise<Pick<HeaderExtension, "chain" | "stopped">> {
+  async #read(): Promise<HeaderChain> {
     const nowMs = this.#clock.nowMs();
     let chain = HeaderChain.fromCheckpoint(this.#network);
     for (let index = 0; ; index++) {
       const bytes = await this.#cache.get(this.#chunkKey(index));
-      if (bytes === null) return { chain, stopped: null };
+      if (bytes === null) return chain;
       const step = chain.extend(chain.baseHeight + 1 + index * CHUNK, bytes, nowMs);
       chain = step.chain;
       // A chunk that is cut short ends it as well: the next one does not connect.
-      if (step.stopped !== null) return step;
+      if (step.stopped !== null) return chain;
     }
   }
 
@@ -65,7 +58,7 @@ export class StoredHeaders {
     });
     if (!isBest) {
       // Another process kept a better chain, or began to and died: then its headers are not there.
-      saved = (await this.#read()).chain;
+      saved = await this.#read();
       if (saved.work >= chain.work) return;
     }
     let shared = Math.min(saved.tipHeight, chain.tipHeight);

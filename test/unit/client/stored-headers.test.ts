@@ -274,10 +274,7 @@ describe("StoredHeaders", () => {
   it("V1: stored headers that are ahead of the clock by now are not loaded", async () => {
     await save(first(20));
     const early = new FakeClock((GENESIS_TIME_SEC + 600 * 10) * 1000 - 2 * 60 * 60 * 1000);
-    const details = { height: 11, nowMs: early.nowMs() };
-    const loading = new StoredHeaders(cache, regtest, early).load();
-    await expect(loading).rejects.toMatchObject({ code: "CHAIN_CLOCK_BEHIND", details });
-    expect((await loaded()).tipHeight).toBe(20);
+    expect((await new StoredHeaders(cache, regtest, early).load()).tipHeight).toBe(10);
   });
 
   it("V1: the headers of two networks are kept apart", async () => {
