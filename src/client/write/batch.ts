@@ -70,8 +70,10 @@ export async function planBatch(
     let removals: readonly RemovalOutcome[] = [];
     return {
       id: operation.id,
-      txids: operation.txids,
       results: run.results,
+      get txids() {
+        return operation.txids;
+      },
       get state() {
         return operation.state;
       },

@@ -57,9 +57,11 @@ async function planDelete(
       const [{ key, existed } = { key: "", existed: false }] = handle.results;
       return {
         id: handle.id,
-        txids: handle.txids,
         key,
         existed,
+        get txids() {
+          return handle.txids;
+        },
         get state() {
           return handle.state;
         },

@@ -78,6 +78,21 @@ describe("bump of the last unmined operation replaces it", () => {
     expect(await author.count("update")).toBe(1);
   });
 
+  it("W3: whoever waits for a batch or a delete learns the txid that was mined", async () => {
+    const author = await owner("alice");
+    const writes = [
+      () => author.writer.batch("alice").putImmutable(utf8("1")).commit(at(1)),
+      () => author.writer.deleteImmutable("alice", contentKey(utf8("1")), at(1)),
+    ];
+    for (const write of writes) {
+      const handle = await write();
+      const { bump } = await author.writer.bump(handle.id, at(10));
+      await world.devnet.mine(1);
+      await handle.wait();
+      expect(handle.txids).toEqual([bump.txid]);
+    }
+  });
+
   it("pays what nodes want for a replacement, where the rate alone would be less", async () => {
     const author = await owner("alice");
     const first = await author.writer.updateProfile("alice", { about: { n: 1 } }, at(5));
