@@ -31,6 +31,13 @@ it.each<{ readonly what: string; readonly history: readonly Command[] }>([
       { do: "put", id: "notes", device: 0, disturbance: null },
     ],
   },
+  {
+    what: "a change that was signed and not sent, while another device dies once its own is sent and before it is mined",
+    history: [
+      { do: "add", data: "data 1", device: 0, disturbance: { mode: "before", at: "source.broadcast" } },
+      { do: "put", id: "notes", device: 1, disturbance: { mode: "after", at: "source.broadcast" } },
+    ],
+  },
 ])("M5, W3: readers see what was acknowledged or is newer: $what", async ({ history }) => {
   await play(history);
 });
