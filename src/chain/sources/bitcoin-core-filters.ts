@@ -21,7 +21,7 @@ const FILTERS_PER_BATCH = 50;
 /** ms - between two tries while another client's scan goes on. */
 const SCAN_POLL_MS = 250;
 /** tries - before a server that is always scanning for others has not answered. */
-const SCAN_TRIES = 1_200;
+const SCAN_TRIES = 100;
 const INDEX = "blockfilterindex=1";
 
 /**

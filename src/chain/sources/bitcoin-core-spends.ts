@@ -25,7 +25,8 @@ export interface SpendParts {
 const SCAN_POLL_MS = 250;
 /** ms - for the call that ends a scan. */
 const ABORT_TIMEOUT_MS = 5_000;
-const SCAN_TRIES = 1_200;
+/** tries - before a server that is always scanning for others has not answered. */
+const SCAN_TRIES = 100;
 const CALLS_PER_BATCH = 500;
 const SPENDER_SETTINGS = "txospenderindex=1 (Bitcoin Core 31 and later) or blockfilterindex=1";
 
