@@ -74,6 +74,8 @@ export class NodeWorld implements AsyncDisposable {
   readonly clock: Clock;
   /** Looks at every transaction that waits for a block, before it is mined. */
   beforeMining: (raw: readonly string[]) => Promise<void> = () => Promise.resolve();
+  /** Nodes that have each block before anything goes on. */
+  readonly followers: NodeRpc[] = [];
   readonly #miner: Person;
   readonly #coinbases: Transaction[] = [];
 
@@ -117,6 +119,7 @@ export class NodeWorld implements AsyncDisposable {
     const txids = await this.rpc.call<readonly string[]>("getrawmempool");
     if (txids.length > 0) await this.beforeMining(await Promise.all(txids.map((txid) => this.raw(txid))));
     if (blocks > 0) await this.rpc.call("generate", blocks);
+    for (const follower of this.followers) await this.synced(() => follower.call("getbestblockhash"));
     return this.height();
   }
 

@@ -46,6 +46,7 @@ export async function startElectrumX({ rpc, env = {} }: ElectrumXOptions): Promi
     env: {
       COIN: "Bitcoin",
       NET: "regtest",
+      DB_ENGINE: "leveldb",
       DAEMON_URL: daemonUrl.href,
       DB_DIRECTORY: dir,
       SERVICES: `tcp://127.0.0.1:${tcp},ssl://127.0.0.1:${tls},ws://127.0.0.1:${ws},rpc://127.0.0.1:${admin}`,
