@@ -351,6 +351,8 @@ export class WriteWorld implements AsyncDisposable {
   readonly clock = new PollClock();
   readonly sources: readonly ChainSource[];
   readonly stores: readonly StorageProvider[];
+  /** What was asked for once, by txid: long stories look at all that they sent after each step. */
+  readonly #transactions = new Map<string, Transaction>();
 
   private constructor(devnet: Devnet) {
     this.devnet = devnet;
@@ -396,9 +398,13 @@ export class WriteWorld implements AsyncDisposable {
   }
 
   async transaction(txid: string): Promise<Transaction> {
+    const known = this.#transactions.get(txid);
+    if (known !== undefined) return known;
     const raw = await this.source.transaction(txid);
     if (raw === null) throw new Error(`${txid} is not there`);
-    return parseTransaction(raw);
+    const tx = parseTransaction(raw);
+    this.#transactions.set(txid, tx);
+    return tx;
   }
 
   /** Fee of a transaction, in sat. */
