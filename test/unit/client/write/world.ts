@@ -351,8 +351,6 @@ export class WriteWorld implements AsyncDisposable {
   readonly clock = new PollClock();
   readonly sources: readonly ChainSource[];
   readonly stores: readonly StorageProvider[];
-  /** What was asked for once, by txid: long stories look at all that they sent after each step. */
-  readonly #transactions = new Map<string, Transaction>();
 
   private constructor(devnet: Devnet) {
     this.devnet = devnet;
@@ -398,13 +396,9 @@ export class WriteWorld implements AsyncDisposable {
   }
 
   async transaction(txid: string): Promise<Transaction> {
-    const known = this.#transactions.get(txid);
-    if (known !== undefined) return known;
     const raw = await this.source.transaction(txid);
     if (raw === null) throw new Error(`${txid} is not there`);
-    const tx = parseTransaction(raw);
-    this.#transactions.set(txid, tx);
-    return tx;
+    return parseTransaction(raw);
   }
 
   /** Fee of a transaction, in sat. */
