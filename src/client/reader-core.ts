@@ -1,7 +1,10 @@
 import { equalBytes } from "../bytes/bytes.js";
 import { assertInteger, invalidArgument } from "../bytes/guards.js";
+import type { Filled } from "../chain/fill-headers.js";
 import { type HeaderChain, selectBestChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
+import type { Tips } from "../chain/sync-headers.js";
+import type { Panel } from "../chain/union.js";
 import { withDeadline } from "../deadline.js";
 import { cacheMiss, HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
@@ -18,7 +21,7 @@ import {
   type StoredName,
   storedNameKey,
 } from "../name/stored-name.js";
-import type { Cache, ChainSource, Clock, ProgressEvent, StorageReader, UrlReader } from "../ports.js";
+import type { Cache, ChainSource, Clock, HeaderSource, ProgressEvent, StorageReader, UrlReader } from "../ports.js";
 import { ReadBudget } from "../route/budget.js";
 import { checkedCache } from "./checked-cache.js";
 import { assertExpectation, type Expectation, parseExpectation } from "./expectation.js";
@@ -32,6 +35,8 @@ const MAX_TIMEOUT_MS = 2_147_483_647;
 export interface ReaderParts {
   readonly network: Network;
   readonly sources: readonly ChainSource[];
+  /** Default: none. */
+  readonly headerSources?: readonly HeaderSource[] | undefined;
   readonly storage: readonly StorageReader[];
   readonly urlReader: UrlReader;
   readonly cache: Cache;
@@ -161,6 +166,13 @@ export class ReaderCore {
     await this.#headers.save(this.#best);
   }
 
+  /** Fills in many missing headers (V1) and keeps them as they come; loaded where a reader is set up for it. */
+  async fillHeaders(panel: Panel, tips: Tips, held: HeaderChain, onEvent: Session["onEvent"]): Promise<Filled> {
+    const { fillHeaders } = await import("../chain/fill-headers.js");
+    const { headerSources = [] } = this.parts;
+    return fillHeaders(panel, tips, held, { headerSources, save: (chain) => this.adopt(chain), onEvent });
+  }
+
   async storedName(name: Name): Promise<StoredName> {
     const key = storedNameKey(this.parts.network.id, name);
     const bytes = await this.parts.cache.get(key);
@@ -175,7 +187,7 @@ export class ReaderCore {
    *   CHAIN_WORK_INSUFFICIENT, NAME_OWNER_CHANGED; BUNDLE_INVALID for a bundle of another name as hint
    */
   async resolve(name: Name, session: Session): Promise<Resolution> {
-    const { network, sources, clock, minSources, minConfirmations } = this.parts;
+    const { network, sources, headerSources, clock, minSources, minConfirmations } = this.parts;
     const { bundle, txid } = session.hint;
     const [own, kept] = await Promise.all([this.chain(), this.storedName(name)]);
     const held = { chain: own, stored: kept, hint: txid };
@@ -192,6 +204,10 @@ export class ReaderCore {
       minConfirmations,
       requireAllSources: session.requireAllSources,
       hint,
+      fillHeaders:
+        (headerSources ?? []).length === 0
+          ? undefined
+          : async (panel, tips, held) => (await this.fillHeaders(panel, tips, held, session.onEvent)).chain,
       onEvent: session.onEvent,
     });
     const { result } = outcome;

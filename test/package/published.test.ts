@@ -104,6 +104,7 @@ describe("in a browser's bundle", () => {
     "hawser/json",
     "hawser/testing",
     "hawser/chain/esplora",
+    "hawser/chain/header-file",
     "hawser/storage/http",
     "hawser/storage/memory",
     "hawser/cache/indexed-db",
