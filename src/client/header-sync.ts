@@ -1,15 +1,33 @@
 import { assertInteger } from "../bytes/guards.js";
-import type { Supply } from "../chain/fill-headers.js";
+import { type Filled, fillHeaders, type Supply } from "../chain/fill-headers.js";
 import type { HeaderChain } from "../chain/header-chain.js";
+import type { Network } from "../chain/network.js";
 import { everySourceForeign } from "../chain/source-network.js";
-import { askTips, syncHeaders } from "../chain/sync-headers.js";
+import { askTips, syncHeaders, type Tips } from "../chain/sync-headers.js";
 import { createPanel, dissolve, type Panel, type SourceVerdict, verdictOf } from "../chain/union.js";
 import { type Attempt, attemptOf, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import { describeBlocks } from "../name/as-of.js";
 import type { AsOf } from "../name/resolution.js";
-import type { ProgressEvent } from "../ports.js";
-import type { ReaderCore } from "./reader-core.js";
+import type { ChainSource, Clock, HeaderSource, ProgressEvent } from "../ports.js";
+
+/** The part of a reader that holds its headers. */
+export interface HeaderKeeper {
+  readonly parts: {
+    readonly network: Network;
+    readonly sources: readonly ChainSource[];
+    readonly headerSources?: readonly HeaderSource[] | undefined;
+    readonly clock: Clock;
+    readonly minConfirmations: number;
+  };
+  chain(): Promise<HeaderChain>;
+  adopt(chain: HeaderChain): Promise<void>;
+  run<T>(
+    what: string,
+    options: HeaderSyncOptions,
+    read: (session: { readonly signal: AbortSignal }) => Promise<T>,
+  ): Promise<T>;
+}
 
 /** Options of `syncHeaders` of a reader. */
 export interface HeaderSyncOptions {
@@ -43,7 +61,7 @@ export interface HeaderSync extends Omit<AsOf, "partial" | "sources" | "tipHeigh
 const MAX_ROUNDS = 3;
 
 /** Brings the stored chain up to the sources' (V1). See `Reader.syncHeaders`. */
-export async function syncReaderHeaders(core: ReaderCore, options: HeaderSyncOptions): Promise<HeaderSync> {
+export async function syncReaderHeaders(core: HeaderKeeper, options: HeaderSyncOptions): Promise<HeaderSync> {
   const { timeoutMs = limits.headerSyncTimeoutMs, signal, onEvent } = options;
   return core.run("The header sync", { timeoutMs, signal, onEvent }, async (session) => {
     const { parts } = core;
@@ -55,7 +73,7 @@ export async function syncReaderHeaders(core: ReaderCore, options: HeaderSyncOpt
       for (let round = 0; round < MAX_ROUNDS; round++) {
         onEvent?.({ stage: "headers", message: "Asking the chain sources for their tips" });
         const tips = await askTips(panel);
-        const filled = await core.fillHeaders(panel, tips, chain, onEvent);
+        const filled = await fillStored(core, panel, tips, chain, onEvent);
         supplies.push(...filled.supplies);
         chain = await syncHeaders(panel, tips, filled.chain);
         await core.adopt(chain);
@@ -69,7 +87,19 @@ export async function syncReaderHeaders(core: ReaderCore, options: HeaderSyncOpt
   });
 }
 
-function unanswered(core: ReaderCore, panel: Panel): HawserError {
+/** Fills in many missing headers (V1) and keeps them as they come. */
+export function fillStored(
+  core: HeaderKeeper,
+  panel: Panel,
+  tips: Tips,
+  held: HeaderChain,
+  onEvent: HeaderSyncOptions["onEvent"],
+): Promise<Filled> {
+  const { headerSources = [] } = core.parts;
+  return fillHeaders(panel, tips, held, { headerSources, save: (chain) => core.adopt(chain), onEvent });
+}
+
+function unanswered(core: HeaderKeeper, panel: Panel): HawserError {
   const foreign = everySourceForeign(panel, core.parts.network);
   if (foreign !== null) return foreign;
   const attempts = panel.seats.map((seat) => attemptOf(seat.label, seat.failure));
@@ -78,7 +108,7 @@ function unanswered(core: ReaderCore, panel: Panel): HawserError {
 }
 
 function describe(
-  { parts }: ReaderCore,
+  { parts }: HeaderKeeper,
   panel: Panel,
   before: HeaderChain,
   chain: HeaderChain,

@@ -1,10 +1,7 @@
 import { equalBytes } from "../bytes/bytes.js";
 import { assertInteger, invalidArgument } from "../bytes/guards.js";
-import type { Filled } from "../chain/fill-headers.js";
 import { type HeaderChain, selectBestChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
-import type { Tips } from "../chain/sync-headers.js";
-import type { Panel } from "../chain/union.js";
 import { withDeadline } from "../deadline.js";
 import { cacheMiss, HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
@@ -166,13 +163,6 @@ export class ReaderCore {
     await this.#headers.save(this.#best);
   }
 
-  /** Fills in many missing headers (V1) and keeps them as they come; loaded where a reader is set up for it. */
-  async fillHeaders(panel: Panel, tips: Tips, held: HeaderChain, onEvent: Session["onEvent"]): Promise<Filled> {
-    const { fillHeaders } = await import("../chain/fill-headers.js");
-    const { headerSources = [] } = this.parts;
-    return fillHeaders(panel, tips, held, { headerSources, save: (chain) => this.adopt(chain), onEvent });
-  }
-
   async storedName(name: Name): Promise<StoredName> {
     const key = storedNameKey(this.parts.network.id, name);
     const bytes = await this.parts.cache.get(key);
@@ -207,7 +197,10 @@ export class ReaderCore {
       fillHeaders:
         (headerSources ?? []).length === 0
           ? undefined
-          : async (panel, tips, held) => (await this.fillHeaders(panel, tips, held, session.onEvent)).chain,
+          : async (panel, tips, held) => {
+              const { fillStored } = await import("./header-sync.js");
+              return (await fillStored(this, panel, tips, held, session.onEvent)).chain;
+            },
       onEvent: session.onEvent,
     });
     const { result } = outcome;
