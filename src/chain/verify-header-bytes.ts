@@ -1,7 +1,6 @@
 import { assertBytes, assertInteger, invalidArgument } from "../bytes/guards.js";
-import { HawserError } from "../errors.js";
 import { HEADER_BYTES } from "./header.js";
-import { HeaderChain, meetsMinimumWork } from "./header-chain.js";
+import { HeaderChain } from "./header-chain.js";
 import { getNetwork, type NetworkId } from "./network.js";
 
 /** Options of {@link verifyHeaders}. */
@@ -38,8 +37,7 @@ export interface VerifiedHeaders {
  * it has to be that block. That no chain with more work exists is not shown by this.
  *
  * @throws INPUT_INVALID also for headers that begin above the checkpoint or end at it; CHAIN_HEADER_INVALID for the first
- *   one that breaks a rule or is cut off, CHAIN_WORK_INSUFFICIENT for a chain that does not build on the checkpoint or
- *   has less than the shipped minimum work
+ *   one that breaks a rule or is cut off, CHAIN_WORK_INSUFFICIENT for a chain that does not build on the checkpoint
  */
 export function verifyHeaders(bytes: Uint8Array, options: VerifyHeadersOptions): VerifiedHeaders {
   assertBytes("bytes", bytes);
@@ -53,10 +51,6 @@ export function verifyHeaders(bytes: Uint8Array, options: VerifyHeadersOptions):
   if (stopped !== null) throw stopped;
   if (chain === empty) {
     throw invalidArgument("bytes", `headers above the checkpoint at ${empty.baseHeight}`, bytes.length / HEADER_BYTES);
-  }
-  if (!meetsMinimumWork(chain)) {
-    const details = { work: chain.work.toString(16), minimumWork: network.minimumWork.toString(16) };
-    throw new HawserError("CHAIN_WORK_INSUFFICIENT", "The headers have less than the shipped minimum work.", details);
   }
   return {
     network: network.id,

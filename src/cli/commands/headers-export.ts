@@ -1,5 +1,6 @@
 import { concatBytes } from "../../bytes/bytes.js";
 import { getNetwork } from "../../chain/network.js";
+import { checkedCache } from "../../client/checked-cache.js";
 import { exportChain } from "../../client/header-sync.js";
 import { StoredHeaders } from "../../client/stored-headers.js";
 import { cacheMiss } from "../../errors.js";
@@ -18,7 +19,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const settings = await loadSettings(args, environment);
   const cache = createCache(settings.cache);
   try {
-    const chain = await new StoredHeaders(cache, getNetwork(settings.network), systemClock).load();
+    const chain = await new StoredHeaders(checkedCache(cache), getNetwork(settings.network), systemClock).load();
     const first = chain.baseHeight + 1;
     if (chain.tipHeight < first) {
       output.hint("hawser headers sync gets them.");

@@ -245,6 +245,13 @@ describe("filling in many missing headers", () => {
     expect(saved).toEqual([]);
   });
 
+  it("V1: nor for a fork near its tip that is cut short", async () => {
+    const stored = chainOf(forkAt(2_990, 10));
+    const { chain, saved } = await fill([headersOf("file", run, 8)], [sourceOf("a", run, 8)], stored);
+    expect(chain).toBe(stored);
+    expect(saved).toEqual([]);
+  });
+
   it("asks for more at a time only of one that is fast", async () => {
     const slow: HeaderSource = {
       label: "file",
