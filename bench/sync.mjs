@@ -136,6 +136,8 @@ function serve(path) {
     const part = file.subarray(from, to + 1);
     response.writeHead(206, { "content-range": `bytes ${from}-${from + part.length - 1}/${file.length}` }).end(part);
   });
+  // Not closed while the measuring process hashes and cannot notice.
+  server.keepAliveTimeout = 120_000;
   server.listen(0, "127.0.0.1", () => process.send(`http://127.0.0.1:${server.address().port}`));
 }
 
