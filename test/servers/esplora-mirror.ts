@@ -47,6 +47,8 @@ export async function startEsploraMirror(rpc: NodeRpc): Promise<EsploraMirror> {
     if (waiting.length > 0) throw new Error(`the mirror cannot hold ${waiting.length} of ${txids.length} transactions`);
   };
 
+  // Not within the time that a reader gives the first answer.
+  await follow();
   const server = await startServer("127.0.0.1", 0, async (request) => {
     const sent = { hex: null as string | null };
     const answer = async () => {
