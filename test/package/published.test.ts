@@ -103,6 +103,7 @@ describe("in a browser's bundle", () => {
     "hawser/errors",
     "hawser/json",
     "hawser/testing",
+    "hawser/chain/electrum",
     "hawser/chain/esplora",
     "hawser/chain/header-file",
     "hawser/storage/http",
