@@ -69,8 +69,12 @@ function scriptsOf({ view }: CoreState, block: ViewBlock): readonly Uint8Array[]
   });
 }
 
+const filters = new Map<string, Uint8Array>();
+
 function filterOf(server: CoreState, block: ViewBlock): Uint8Array {
-  return buildBlockFilter(block.hash, scriptsOf(server, block));
+  const filter = filters.get(block.hash) ?? buildBlockFilter(block.hash, scriptsOf(server, block));
+  filters.set(block.hash, filter);
+  return filter;
 }
 
 function scriptOf(descriptors: unknown): string {
@@ -291,12 +295,11 @@ const estimatesmartfee: Method = ({ view }, [target]) => {
     : { feerate: rate / 100_000, blocks: target };
 };
 
-const sendrawtransaction: Method = async ({ chain, view }, [raw]) => {
+const sendrawtransaction: Method = async ({ chain }, [raw]) => {
   try {
     return await chain.submit(Uint8Array.from(Buffer.from(String(raw), "hex")));
   } catch (error) {
     if (!(error instanceof SubmitRefused)) throw error;
-    void view;
     throw new RpcError(error.code, error.message);
   }
 };

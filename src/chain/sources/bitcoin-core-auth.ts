@@ -22,6 +22,9 @@ export type BitcoinCoreCredentials =
 /** bytes - of a cookie file: Core writes 75. */
 const COOKIE_MAX_BYTES = 1_024;
 
+/** characters - of what is hidden in messages: a shorter password could not be told from any word. */
+const LEAST_SECRET = 4;
+
 /** The value of an Authorization header, and what must be shown nowhere. */
 export interface Authorization {
   readonly header: string;
@@ -66,7 +69,7 @@ export async function resolveCredentials(credentials: BitcoinCoreCredentials): P
 function authorizationOf(pair: string): Authorization {
   const encoded = encodeBase64(utf8(pair));
   const password = pair.slice(pair.indexOf(":") + 1);
-  return { header: `Basic ${encoded}`, secrets: [encoded, pair, password].filter((secret) => secret !== "") };
+  return { header: `Basic ${encoded}`, secrets: [encoded, pair, password].filter((secret) => secret.length >= LEAST_SECRET) };
 }
 
 async function readCookie(path: string): Promise<string> {

@@ -22,7 +22,8 @@ const FILTERS_PER_BATCH = 50;
 const SCAN_POLL_MS = 250;
 /** tries - before a server that is always scanning for others has not answered. */
 const SCAN_TRIES = 100;
-const INDEX = "blockfilterindex=1";
+/** What makes a server keep block filters. */
+export const FILTER_SETTING = "blockfilterindex=1";
 
 /**
  * Finds blocks by their filters (BIP158): by `scanblocks` in the server, or, where that is missing (btcd, Core before
@@ -106,7 +107,7 @@ export class CoreFilters {
     const calls = hashes.map((hash) => ({ method: "getcfilter", params: [hash, 0] }));
     const replies = await this.#rpc.batch(calls, { ...options, maxBytes });
     return replies.map((reply) => {
-      if (!reply.ok) throw this.#rpc.unable(INDEX, `it keeps no block filters: ${reply.message}`);
+      if (!reply.ok) throw this.#rpc.unable(FILTER_SETTING, `it keeps no block filters: ${reply.message}`);
       return parseHexResult(this.#rpc, "getcfilter", reply.result);
     });
   }
@@ -121,7 +122,7 @@ export class CoreFilters {
   #assertIndexed(reply: RpcReply): void {
     if (reply.ok) return;
     if (/not enabled/i.test(reply.message)) {
-      throw this.#rpc.unable(INDEX, "it keeps no block filters, so that it cannot tell a script's history");
+      throw this.#rpc.unable(FILTER_SETTING, "it keeps no block filters, so that it cannot tell a script's history");
     }
     throw this.#rpc.unable(null, `its block filters do not reach the tip yet: ${reply.message}`);
   }
