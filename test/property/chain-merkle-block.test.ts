@@ -37,7 +37,8 @@ it("V2: bytes that were changed give the same proof or none", () => {
       const wanted = ids[chosen % ids.length];
       const raw = buildMerkleBlock(headerOf(ids), ids, (id) => id === wanted);
       const place = at % raw.length;
-      const changed = raw.with(place, (raw[place] ?? 0) ^ change);
+      const changed = raw.slice();
+      changed[place] = (raw[place] ?? 0) ^ change;
       let matches: readonly { readonly branch: readonly Uint8Array[]; readonly position: number; txid: string }[] = [];
       try {
         ({ matches } = parseMerkleBlock(changed, refuse));

@@ -53,7 +53,11 @@ describe("parseMerkleBlock", () => {
     const raw = buildMerkleBlock(headerOf(txids), txids, (txid) => txid === txids[0]);
     const hashes = raw.subarray(FLAGS, raw.length - 2);
     const [header, count, flagBytes] = [raw.subarray(0, 80), raw.subarray(80, 84), raw.subarray(raw.length - 2)];
-    const edited = (at: number, value: number): Uint8Array => raw.with(at, value);
+    const edited = (at: number, value: number): Uint8Array => {
+      const bytes = raw.slice();
+      bytes[at] = value;
+      return bytes;
+    };
     const bad: readonly (readonly [string, Uint8Array, RegExp])[] = [
       ["nothing", new Uint8Array(0), /expected 80 more bytes/],
       ["one byte less", raw.subarray(0, raw.length - 1), /more bytes/],
