@@ -174,7 +174,8 @@ async function reply(
     const run = Object.hasOwn(methods, method) ? methods[method] : undefined;
     if (run === undefined) throw new RpcError(-32601, "Method not found");
     const right = async (): Promise<unknown> => run({ view, chain, features }, params);
-    const result = await (double.replaced[method]?.(params, right) ?? right());
+    const replaced = double.replaced[method];
+    const result = await (replaced === undefined ? right() : replaced(params, right));
     return { status: 200, body: { jsonrpc: "2.0", result, id } };
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;

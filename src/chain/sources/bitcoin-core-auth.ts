@@ -69,7 +69,10 @@ export async function resolveCredentials(credentials: BitcoinCoreCredentials): P
 function authorizationOf(pair: string): Authorization {
   const encoded = encodeBase64(utf8(pair));
   const password = pair.slice(pair.indexOf(":") + 1);
-  return { header: `Basic ${encoded}`, secrets: [encoded, pair, password].filter((secret) => secret.length >= LEAST_SECRET) };
+  return {
+    header: `Basic ${encoded}`,
+    secrets: [encoded, pair, password].filter((secret) => secret.length >= LEAST_SECRET),
+  };
 }
 
 async function readCookie(path: string): Promise<string> {
