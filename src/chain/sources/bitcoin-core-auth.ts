@@ -32,7 +32,9 @@ export interface Authorization {
 }
 
 /** @throws INPUT_CONFIG_INVALID */
-export function checkCredentials({ cookieFile, user, password }: BitcoinCoreCredentials): void {
+export function checkCredentials(options: BitcoinCoreCredentials): void {
+  // Callers without types give what they like.
+  const { cookieFile, user, password }: { readonly [Name in keyof BitcoinCoreCredentials]?: unknown } = options;
   const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
   if (cookieFile !== undefined) {
     if (user !== undefined || password !== undefined)
@@ -40,7 +42,7 @@ export function checkCredentials({ cookieFile, user, password }: BitcoinCoreCred
     if (!isText(cookieFile)) throw invalidSetting("cookieFile", "not the path of a file");
     return;
   }
-  if (!isText(user) || user?.includes(":") === true) {
+  if (!isText(user) || String(user).includes(":")) {
     throw invalidSetting("user", "a server needs a cookieFile, or a user (without a colon) and a password");
   }
   if (typeof password !== "string" && typeof password !== "function") throw invalidSetting("password", "missing");
