@@ -43,14 +43,15 @@ export class CoreFilters {
   }
 
   /**
-   * Hashes of the blocks in a range, of at most 10,000 blocks, that may pay the script or spend an output of it.
+   * Hashes of the blocks in a range, of at most 10,000 blocks, that may pay the script or spend an output of it; null
+   * where the range's last block is no longer known.
    *
    * @throws CHAIN_SOURCE_UNABLE without a filter index, and while it is being built
    */
-  async relevant(script: Uint8Array, range: BlockRange, options: CallOptions): Promise<readonly string[]> {
+  async relevant(script: Uint8Array, range: BlockRange, options: CallOptions): Promise<readonly string[] | null> {
     if (!this.#rpc.lacks("scanblocks")) {
       const found = await this.#scans.run(options.signal, this.#rpc.label, () => this.#scan(script, range, options));
-      if (found !== null) return found;
+      if (!this.#rpc.lacks("scanblocks")) return found;
     }
     return this.#matchFilters(script, range, options);
   }
@@ -72,6 +73,7 @@ export class CoreFilters {
         await this.#clock.delay(SCAN_POLL_MS, options.signal);
         continue;
       }
+      if (!filter.ok && /block not found/i.test(filter.message)) return null;
       this.#assertIndexed(filter);
       const result = parseResult(this.#rpc, "scanblocks", scanBlocksResult, this.#rpc.resultOf("scanblocks", reply));
       const isWhole = result.completed !== false && result.from_height === from && result.to_height === to;
