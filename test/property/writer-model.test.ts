@@ -38,6 +38,19 @@ it.each<{ readonly what: string; readonly history: readonly Command[] }>([
       { do: "put", id: "notes", device: 1, disturbance: { mode: "after", at: "source.broadcast" } },
     ],
   },
+  {
+    what: "a new route whose change was not sent, and a record put under it by a batch that sends both",
+    history: [
+      {
+        do: "batch",
+        ids: ["notes"],
+        isLastDeleted: false,
+        device: 0,
+        disturbance: { mode: "before", at: "source.broadcast" },
+      },
+      { do: "batch", ids: ["notes"], isLastDeleted: false, device: 0, disturbance: null },
+    ],
+  },
 ])("M5, W3: readers see what was acknowledged or is newer: $what", async ({ history }) => {
   await play(history);
 });

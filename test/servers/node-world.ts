@@ -27,6 +27,8 @@ const POLL_MS = 7_001;
 /** BIP141, BIP112 and BIP341 are active on btcd's regtest after three windows of 144 blocks. */
 const ACTIVATION_BLOCKS = 450;
 const FEE_SATS = 1_000n;
+/** How often the faucet can pay. */
+const COINS = 20;
 
 /** What somebody signs with. */
 export class Person {
@@ -98,7 +100,7 @@ export class NodeWorld implements AsyncDisposable {
     if (address === null) throw new Error("no address");
     const world = new NodeWorld(await startBtcd({ miningAddress: address }), miner);
     await world.mine(ACTIVATION_BLOCKS);
-    for (let height = 1; height <= 100; height++) world.#coinbases.push(await world.#coinbaseAt(height));
+    for (let height = 1; height <= COINS; height++) world.#coinbases.push(await world.#coinbaseAt(height));
     return world;
   }
 

@@ -32,6 +32,10 @@ export class Daemon implements AsyncDisposable {
   static async start({ program, args, env = {}, ready }: DaemonStart): Promise<Daemon> {
     const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     const daemon = new Daemon(child);
+    // However this process ends, its servers do not outlive it.
+    const kill = (): void => void child.kill("SIGKILL");
+    process.once("exit", kill);
+    child.once("exit", () => process.off("exit", kill));
     const failed = new Promise<never>((_, reject) => {
       child.once("error", reject);
       child.once("exit", (code, signal) => {
