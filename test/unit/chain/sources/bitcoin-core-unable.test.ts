@@ -170,8 +170,7 @@ describe("bitcoinCore takes no answer that cannot be right", () => {
       double.replaced["getblockhash"] = () => result;
       await expectCode("NETWORK_ANSWER_INVALID", sourceOf(double).coinbaseTxid(1));
       await expectCode("NETWORK_ANSWER_INVALID", sourceOf(double, { rest: false }).headers(0, 3));
-      // Compared with a hash, it is another one.
-      await expectCode("CHAIN_SOURCE_UNABLE", sourceOf(double).history(script));
+      await expectCode("NETWORK_ANSWER_INVALID", sourceOf(double).history(script));
     }
   });
 
