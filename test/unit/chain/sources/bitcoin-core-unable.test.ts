@@ -174,6 +174,13 @@ describe("bitcoinCore takes no answer that cannot be right", () => {
     }
   });
 
+  it("to getblockheader without details", async () => {
+    for (const result of [null, 5, "zz", "00", "00".repeat(81)]) {
+      double.replaced["getblockheader"] = () => result;
+      await expectCode("NETWORK_ANSWER_INVALID", sourceOf(double, { rest: false }).headers(0, 3));
+    }
+  });
+
   it("to getblock", async () => {
     const other = chain.blockAt(3);
     for (const result of [null, 5, "0", "zz", "00", Buffer.from(other?.raw ?? []).toString("hex")]) {
