@@ -105,6 +105,7 @@ describe("in a browser's bundle", () => {
     "hawser/testing",
     "hawser/chain/electrum",
     "hawser/chain/esplora",
+    "hawser/chain/header-file",
     "hawser/storage/http",
     "hawser/storage/memory",
     "hawser/cache/indexed-db",
