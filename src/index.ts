@@ -58,7 +58,7 @@ export function createReader(options: ReaderOptions): Reader {
 }
 
 export type { NetworkId } from "./chain/network.js";
-export type { SourceVerdict } from "./chain/union.js";
+export type { SourceAnswer, SourceReason, SourceVerdict } from "./chain/union.js";
 export {
   type BundleFloor,
   type BundleOptions,

@@ -107,6 +107,11 @@ export interface ChainSource {
   feeRate(targetBlocks: number, options?: CallOptions): Promise<number>;
   /** Sends a raw transaction; resolves also when the server already has it. */
   broadcast(raw: Uint8Array, options?: CallOptions): Promise<void>;
+  /**
+   * Calls `onChange` when the server's tip or the history of one of these output scripts changes: a hint without data,
+   * so that there is nothing to believe. Resolves when the signal aborts; rejects when the server can tell no more.
+   */
+  watch?(scripts: readonly Uint8Array[], onChange: () => void, options?: CallOptions): Promise<void>;
 }
 
 /** Options of a storage read. */
