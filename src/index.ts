@@ -85,6 +85,7 @@ export type {
 } from "./client/results.js";
 export type { BundleAsOf, ProvenBundle } from "./client/verify-bundle.js";
 export type { BundleObject, BundleRecord } from "./client/verify-bundle-data.js";
+export type { NameWatch, WatchChange, WatchEvent, WatchOptions, WatchResult } from "./client/watch-events.js";
 export {
   type Attempt,
   type ErrorCode,

@@ -27,7 +27,7 @@ import { type BundleHint, parseHint, type ReadHint } from "./hint.js";
 import { StoredHeaders } from "./stored-headers.js";
 
 /** ms - the longest that timers count; about 25 days. */
-const MAX_TIMEOUT_MS = 2_147_483_647;
+export const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /** What a reader is made of once its defaults are filled in. */
 export interface ReaderParts {
@@ -81,6 +81,8 @@ export interface Session {
   /** Whether the cache alone may answer. */
   readonly offline: boolean;
   readonly onEvent: ((event: ProgressEvent) => void) | undefined;
+  /** For who needs more of the name than its answer tells. */
+  readonly onResolution?: ((resolution: Resolution) => void) | undefined;
 }
 
 /** What a read needs to know of a name. */
@@ -211,6 +213,7 @@ export class ReaderCore {
     if (result instanceof HawserError) throw result;
     this.#assertFresh(result);
     assertExpectation(name, result.state, session.expect);
+    session.onResolution?.(result);
     return result;
   }
 

@@ -80,6 +80,8 @@ class Resolver {
     const { chain: before, stored, minConfirmations } = this.#in;
     this.#event("headers", "Asking the chain sources for their tips");
     const storedSeals = this.#askStoredSeals(before, stored);
+    // Where the tips end the read first, as an abort does, nobody hears of this any more.
+    storedSeals.catch(() => undefined);
     const tips = await askTips(this.#panel);
     const isAhead = tips.some((tip) => tip !== null && tip.height - minConfirmations + 1 > before.tipHeight);
     const [chain, askedEarly] = await Promise.all([
