@@ -4,7 +4,10 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   resolve: {
-    alias: { "#dial": fileURLToPath(new URL("./src/storage/dial-node.ts", import.meta.url)) },
+    alias: {
+      "#dial": fileURLToPath(new URL("./src/storage/dial-node.ts", import.meta.url)),
+      "#electrum-channel": fileURLToPath(new URL("./src/chain/sources/electrum-channel-node.ts", import.meta.url)),
+    },
   },
   test: {
     include: ["test/**/*.test.ts"],

@@ -108,8 +108,8 @@ export interface ChainSource {
   /** Sends a raw transaction; resolves also when the server already has it. */
   broadcast(raw: Uint8Array, options?: CallOptions): Promise<void>;
   /**
-   * Calls `onChange` when the server's tip or the history of one of these output scripts changes: a hint without data,
-   * so that there is nothing to believe. Resolves when the signal aborts; rejects when the server can tell no more.
+   * Calls `onChange` when the server says that its tip or the history of one of the scripts changed: a hint without
+   * data, of which nothing is believed. Resolves when the signal aborts; rejects when the server can tell no more.
    */
   watch?(scripts: readonly Uint8Array[], onChange: () => void, options?: CallOptions): Promise<void>;
 }
