@@ -92,6 +92,12 @@ export interface ErrorDetails {
   };
   /** A source has not reached the checkpoint yet; it may still be syncing (V1). */
   CHAIN_SOURCE_BEHIND: { readonly source: string; readonly tipHeight: number; readonly checkpointHeight: number };
+  /**
+   * A source's server says that it cannot answer: an error of its own, an index that it does not keep, blocks that it has
+   * pruned. `setting` is what its operator would set for it to answer, for example `blockfilterindex=1`; null where no
+   * setting would help. Whatever was asked is not answered, never absent (V5).
+   */
+  CHAIN_SOURCE_UNABLE: { readonly source: string; readonly setting: string | null; readonly reason: string };
   /** A Merkle proof does not prove what it claims (V2). */
   CHAIN_PROOF_INVALID: { readonly txid: string; readonly reason: string };
   /** Bytes are not exactly one transaction, or not the one asked for (V2, V3). */
@@ -270,6 +276,7 @@ export const errorCodes: { readonly [Code in ErrorCode]: { readonly outcome: Out
   CHAIN_WORK_INSUFFICIENT: spec("wrong", "yes"),
   CHAIN_NETWORK_MISMATCH: spec("input", "changed"),
   CHAIN_SOURCE_BEHIND: spec("unknown", "yes"),
+  CHAIN_SOURCE_UNABLE: spec("unknown", "yes"),
   CHAIN_PROOF_INVALID: spec("wrong", "yes"),
   CHAIN_TRANSACTION_INVALID: spec("wrong", "yes"),
   CHAIN_BROADCAST_REFUSED: spec("conflict", "changed"),

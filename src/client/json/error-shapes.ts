@@ -67,6 +67,7 @@ export const errorShapes = {
     found: z.array(z.strictObject({ source: text, network: z.nullable(text), genesisHash: text })),
   }),
   CHAIN_SOURCE_BEHIND: z.strictObject({ source: text, tipHeight: number, checkpointHeight: number }),
+  CHAIN_SOURCE_UNABLE: z.strictObject({ source: text, setting: z.nullable(text), reason: text }),
   CHAIN_PROOF_INVALID: z.strictObject({ txid: text, reason: text }),
   CHAIN_TRANSACTION_INVALID: z.strictObject({ reason: text }),
   CHAIN_BROADCAST_REFUSED: z.strictObject({ txid: text, attempts: z.array(attempt) }),
