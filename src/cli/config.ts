@@ -12,12 +12,13 @@ import {
   type StoreSetting,
   statePath,
 } from "./config-file.js";
+import type { SourceSetting } from "./source-url.js";
 import { type FailValue, readInteger, readRate, usageError } from "./usage.js";
 
 /** What a command works with, after flags, environment and configuration file were put on top of one another. */
 export interface Settings {
   readonly network: NetworkId;
-  readonly sources: readonly string[];
+  readonly sources: readonly SourceSetting[];
   /** Read from; those that are writable are also written to. No two have one place. */
   readonly stores: readonly StoreSetting[];
   readonly allowHosts: readonly string[];
@@ -82,7 +83,9 @@ export async function loadSettings(args: Arguments, environment: Environment): P
   const network = readNetwork(layers, file);
   return {
     network,
-    sources: layers.list(SETTINGS.sources)?.values ?? file.sources ?? [],
+    sources: (layers.list(SETTINGS.sources)?.values ?? file.sources ?? []).map((source) =>
+      typeof source === "string" ? { url: source } : source,
+    ),
     stores: readStores(layers, file),
     allowHosts: layers.list(SETTINGS.allowHosts)?.values ?? file.allowHosts ?? [],
     cache: layers.text(SETTINGS.cache)?.value ?? file.cache ?? statePath(environment, network),

@@ -30,7 +30,12 @@ export const networkFlags: readonly Flag[] = [networkFlag];
 /** Flags of every command that reads. */
 const readFlags: readonly Flag[] = [
   networkFlag,
-  { name: "source", value: "URL", repeatable: true, help: "Esplora server to ask for the chain; name two or more" },
+  {
+    name: "source",
+    value: "URL",
+    repeatable: true,
+    help: "Chain source: Esplora (https:), electrum+tls:, electrum+tcp:, electrum+wss:, bitcoin+http:; name two or more",
+  },
   { name: "store", value: "URL", repeatable: true, help: "Where data is looked for: an http(s) URL or a directory" },
   {
     name: "allow-host",
