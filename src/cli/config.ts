@@ -12,7 +12,7 @@ import {
   type StoreSetting,
   statePath,
 } from "./config-file.js";
-import type { SourceSetting } from "./source-url.js";
+import { CREDENTIAL_VARIABLES, type SourceSetting } from "./source-url.js";
 import { type FailValue, readInteger, readRate, usageError } from "./usage.js";
 
 /** What a command works with, after flags, environment and configuration file were put on top of one another. */
@@ -67,9 +67,10 @@ const SETTINGS = {
 } as const;
 
 /** The environment variables that stand for flags, with the flag of each. */
-export const environmentVariables: readonly (readonly [variable: string, flag: string])[] = Object.values(SETTINGS).map(
-  ({ variable, flag }) => [variable, `--${flag}`] as const,
-);
+export const environmentVariables: readonly (readonly [variable: string, flag: string])[] = [
+  ...Object.values(SETTINGS).map(({ variable, flag }) => [variable, `--${flag}`] as const),
+  ...Object.values(CREDENTIAL_VARIABLES).map((variable) => [variable, "of bitcoin+http: sources"] as const),
+];
 
 /**
  * Flags over `HAWSER_*` variables over `$XDG_CONFIG_HOME/hawser/config.json`. A list replaces the list below it; lists

@@ -16,6 +16,9 @@ import { closeSource, createSource, type SourceSetting } from "./source-url.js";
 export interface Reading {
   readonly settings: Settings;
   readonly reader: Reader;
+  /** In the order of the settings. */
+  readonly sources: readonly ChainSource[];
+  readonly cache: Cache;
   /** Every store, those that are only read included. */
   readonly stores: readonly ConfiguredStore[];
   /** Options of every read. */
@@ -45,18 +48,19 @@ export async function withReader<T>(
   const expectations = await readExpectations(args, settings.network);
   const stores = createStores(settings);
   const sources = await createSources(settings, environment);
+  const cache = createCache(settings.cache);
   const reader = createReader({
     network: settings.network,
     sources,
     storage: stores.map(({ provider }) => provider),
-    cache: createCache(settings.cache),
+    cache,
     minSources: settings.minSources,
     minConfirmations: settings.minConfirmations,
     allowHosts: settings.allowHosts,
   });
   try {
     const options = { signal, timeoutMs: settings.timeoutMs, onEvent: output.progress, policy, ...expectations };
-    return await run({ settings, reader, stores, options });
+    return await run({ settings, reader, sources, cache, stores, options });
   } catch (error) {
     if (stores.length === 0 && isHawserError(error, "PROFILE_UNAVAILABLE")) {
       output.hint("No store is named to look in: --store URL, HAWSER_STORES or stores in the configuration file.");

@@ -86,9 +86,9 @@ class Watch<Result extends WatchResult> implements NameWatch<Result> {
     try {
       for (;;) {
         await this.#turn();
-        if (this.#isOver) break;
+        if (this.#isOver()) break;
         const event = await this.#look();
-        if (this.#isOver) break;
+        if (this.#isOver()) break;
         if (event !== null) return { done: false, value: event };
       }
     } catch (error) {
@@ -98,7 +98,7 @@ class Watch<Result extends WatchResult> implements NameWatch<Result> {
     return { done: true, value: undefined };
   }
 
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.#ending.signal.aborted;
   }
 
@@ -108,7 +108,7 @@ class Watch<Result extends WatchResult> implements NameWatch<Result> {
     const { signal } = this.#in.options;
     if (signal?.aborted === true) this.#end();
     // A watch that was ended before it began has nothing that would remove it.
-    else if (!this.#isOver) signal?.addEventListener("abort", this.#stop, { once: true });
+    else if (!this.#isOver()) signal?.addEventListener("abort", this.#stop, { once: true });
   }
 
   #end(): void {
@@ -136,11 +136,11 @@ class Watch<Result extends WatchResult> implements NameWatch<Result> {
     const { clock } = this.#in.parts;
     // A clock that was set back must not make it longer.
     const restMs = Math.min(ms, (this.#readAtMs ?? 0) + ms - clock.nowMs());
-    if (restMs <= 0 || this.#isOver) return;
+    if (restMs <= 0 || this.#isOver()) return;
     const timer = new AbortController();
     await new Promise<void>((resolve) => {
       this.#wake = () => {
-        if (forHints || this.#isOver) resolve();
+        if (forHints || this.#isOver()) resolve();
       };
       clock.delay(restMs, timer.signal).then(resolve, resolve);
     });
@@ -155,7 +155,7 @@ class Watch<Result extends WatchResult> implements NameWatch<Result> {
       const sight = await this.#read();
       return this.#tell(sight);
     } catch (error) {
-      if (this.#isOver) return null;
+      if (this.#isOver()) return null;
       if (!isPassing(error)) throw error;
       this.#failures += 1;
       return { type: "failed", error, failures: this.#failures, retryInMs: this.#backoffMs() };
@@ -179,7 +179,7 @@ class Watch<Result extends WatchResult> implements NameWatch<Result> {
     // What changes between this read and the subscription is found by the next read.
     const { seal, ownerScript } = resolution.tipState;
     const owner = seal?.script ?? ownerScript;
-    if (!this.#isOver) this.#hints.follow([beaconScript(name, parts.network), ...(owner === null ? [] : [owner])]);
+    if (!this.#isOver()) this.#hints.follow([beaconScript(name, parts.network), ...(owner === null ? [] : [owner])]);
     return { result, resolution };
   }
 

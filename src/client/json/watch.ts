@@ -87,7 +87,15 @@ function encodeParts(kind: WatchedKind, event: WatchEvent): WatchEventJson {
 export function decodeWatchEvent(kind: WatchedKind, json: unknown): Relayed<WatchEvent> {
   const parsed = message.safeParse(json);
   if (!parsed.success) throw jsonInvalid("is no event of a watch");
-  const { hawserWatch, ...event } = parsed.data;
-  if (event.type === "failed") return { ...event, error: decodeError(event.error) } as unknown as Relayed<WatchEvent>;
-  return { ...event, result: decodeResult(kind, event.result) } as unknown as Relayed<WatchEvent>;
+  return relayed(kind, parsed.data) as Relayed<WatchEvent>;
+}
+
+function relayed(kind: WatchedKind, event: z.infer<typeof message>): WatchEvent {
+  const { type } = event;
+  if (type === "failed") {
+    const { failures, retryInMs } = event;
+    return { type, error: decodeError(event.error), failures, retryInMs };
+  }
+  const result = decodeResult(kind, event.result);
+  return type === "present" ? { type, result } : { type, changes: event.changes, result };
 }
