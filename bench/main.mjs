@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 // package: a transpiler that runs sources directly slows the hash functions down several times.
 const parts = ["record", "headers", "index", "read", "resolve", "batch", "journal", "bundle"];
 const wanted = process.argv.slice(2);
-const file = (name) => fileURLToPath(new URL(`./${name}.mjs`, import.meta.url));
+const file = (name) => fileURLToPath(new URL(name, import.meta.url));
+// Against the servers of `npm run test:servers`, only when it is asked for by name.
+const overServers = ["kinds"];
 
 const build = spawnSync(process.execPath, [fileURLToPath(new URL("../scripts/build-if-stale.mjs", import.meta.url))], {
   stdio: "inherit",
@@ -15,7 +17,8 @@ let failed = false;
 for (const part of wanted.length > 0 ? wanted : parts) {
   // A part that comes in sizes takes one after a colon: batch:100000.
   const [name, ...sizes] = part.split(":");
-  const { status } = spawnSync(process.execPath, ["--expose-gc", file(name), ...sizes], { stdio: "inherit" });
+  const program = overServers.includes(name) ? ["--import", "tsx", file(`./${name}.ts`)] : [file(`./${name}.mjs`)];
+  const { status } = spawnSync(process.execPath, ["--expose-gc", ...program, ...sizes], { stdio: "inherit" });
   failed ||= status !== 0;
 }
 process.exit(failed ? 1 : 0);

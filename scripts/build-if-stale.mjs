@@ -26,22 +26,17 @@ function modifiedMs(path) {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** Test files run side by side, and a program must not be run while another build writes it. */
-function locked(run) {
+/** Test files run side by side, and a program must not be run while another build writes it. Gives what unlocks. */
+export function takeLock() {
   for (;;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: "wx" });
-      break;
+      return () => rmSync(lock, { force: true });
     } catch (error) {
       if (error.code !== "EEXIST") throw error;
       if (isAbandoned()) rmSync(lock, { force: true, recursive: true });
       else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
     }
-  }
-  try {
-    return run();
-  } finally {
-    rmSync(lock, { force: true });
   }
 }
 
@@ -57,11 +52,14 @@ function isAbandoned() {
 }
 
 export function buildIfStale() {
-  locked(() => {
+  const unlock = takeLock();
+  try {
     if (!isStale()) return;
     const tsup = join(root, "node_modules", "tsup", "dist", "cli-default.js");
     execFileSync(process.execPath, [tsup], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
-  });
+  } finally {
+    unlock();
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) buildIfStale();

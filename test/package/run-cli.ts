@@ -4,11 +4,11 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../../.program/cli/main.js", import.meta.url));
 
-/** Makes sure that `dist/` is what `src/` says. */
+/** Makes sure that `dist/` is what `src/` says, and the program that `startCli` starts is what `dist/` says. */
 export function buildProgram(): void {
-  execFileSync(process.execPath, ["scripts/build-if-stale.mjs"], { cwd: root });
+  execFileSync(process.execPath, ["scripts/bundle-program.mjs"], { cwd: root });
 }
 
 export interface CliOptions {
@@ -26,7 +26,7 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Starts the built program; `options.env` is all of its environment but the path. */
+/** Starts the built program, made of few files for the sake of time; `env` is all of its environment but the path. */
 export function startCli(args: readonly string[], { env = {}, cwd }: CliOptions = {}): ChildProcess {
   const own = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...env };
   return spawn(process.execPath, [main, ...args], { env: own, cwd: cwd ?? root, stdio: ["pipe", "pipe", "pipe"] });

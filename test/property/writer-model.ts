@@ -54,7 +54,8 @@ export class NameModel {
     if (attempt.operation !== null) this.settle();
     // A put that a later one has overtaken since is as good as that one; a delete takes whatever there was.
     if (!isOpen && attempt.value !== null) return;
-    this.#acknowledged.set(attempt.key, attempt);
+    // M5: what another device was told meanwhile is newer if its version is, whenever the first one hears of its own.
+    if (!isOvertaken(attempt, this.#acknowledged.get(attempt.key))) this.#acknowledged.set(attempt.key, attempt);
     this.#keepOpen(
       attempt.key,
       (other) => other.started > attempt.started || (other.device !== attempt.device && !other.isResolved),
@@ -105,6 +106,11 @@ export class NameModel {
     if (other.device === done.device) return false;
     return other.version === null || done.version === null || !isBelow(other.version, done.version);
   }
+}
+
+function isOvertaken(attempt: Attempt, by: Attempt | undefined): boolean {
+  const [own, other] = [attempt.version, by?.version ?? null];
+  return own !== null && other !== null && isBelow(own, other);
 }
 
 export function isBelow(a: Version, b: Version): boolean {

@@ -5,7 +5,7 @@ import { isHawserError } from "../../src/errors.js";
 import type { Reader } from "../../src/index.js";
 import { parseRecord } from "../../src/mutable/record.js";
 import type { StoredBytes } from "../../src/ports.js";
-import type { Writer } from "../../src/writer.js";
+import type { OperationHandle, Writer } from "../../src/writer.js";
 import { type Author, Fault, type FaultMode, type Gate, through, WriteWorld } from "../unit/client/write/world.js";
 import { type Attempt, isBelow, NameModel, type Version } from "./writer-model.js";
 
@@ -14,10 +14,10 @@ const NAME = "alice";
 /** How a provider fails: writes refused, done but not confirmed, nothing at all; reads cut short or of the time before. */
 export type StoreFault = "refuse" | "lose" | "down" | "truncate" | "lag";
 
-/** Where a program is disturbed: at which of its effects, and how. */
+/** Where a program is disturbed, and how, as a `Fault` takes it. */
 export interface Disturbance {
   readonly mode: FaultMode;
-  readonly at: number;
+  readonly at: number | string;
 }
 
 /** What one call changes. */
@@ -42,6 +42,7 @@ export class Stage {
   readonly #seen = new Map<string, Version>();
   readonly #warmCache = memoryCache();
   #isReplaying = false;
+  #serial = 0;
 
   private constructor(world: WriteWorld, author: Author) {
     this.world = world;
@@ -60,20 +61,25 @@ export class Stage {
     await this.world.devnet.close();
   }
 
+  /** Data that no other try of this history has, so that a read tells which one it saw. */
+  fresh(what: string): string {
+    return `${what} ${++this.#serial}`;
+  }
+
   /** Runs a call of a fresh program of a device and tells the model what became of it. */
   async write(
     device: number,
     changes: readonly Change[],
     disturbance: Disturbance | null,
-    run: (writer: Writer) => Promise<readonly string[]>,
+    run: (writer: Writer) => Promise<OperationHandle>,
   ): Promise<void> {
     const author = this.#device(device);
     const attempts = changes.map(({ key, value }) => this.model.begin(key, device, value));
     const pendingBefore = new Set(await this.#pendingOperations(author));
-    const witness = new Witness(attempts);
+    const witness = this.#witness(device, attempts);
     const { writer } = this.#start(author, disturbance, witness);
     try {
-      const txids = await run(writer);
+      const { txids } = await run(writer);
       // A record under a route that is still to be mined is readable once it is.
       await this.world.devnet.mine(1);
       for (const attempt of attempts) this.model.acknowledge(attempt, txids.length > 0);
@@ -88,7 +94,7 @@ export class Stage {
   }
 
   async resume(device: number, waitFor: "broadcast" | "depth", disturbance: Disturbance | null): Promise<void> {
-    const { writer } = this.#start(this.#device(device), disturbance, new Witness([]));
+    const { writer } = this.#start(this.#device(device), disturbance, this.#witness(device));
     try {
       for (const { id, kind, outcome, affectedIds, error } of await writer.resume({ waitFor })) {
         if (error !== null) assertHonest(error);
@@ -100,6 +106,18 @@ export class Stage {
       }
     } catch (error) {
       assertHonest(error);
+    }
+  }
+
+  /** With every provider back, nothing is lost and nothing stays under way. */
+  async end(): Promise<void> {
+    this.fault = null;
+    // W4: what lost to an operation of the other device that is not mined yet is given up only once it is.
+    for (const at of [0, 1, 0, 1]) await this.resume(at, "depth", null);
+    await this.check();
+    for (const { writer } of this.devices) {
+      const left = (await writer.resume()).filter(({ outcome }) => outcome !== "interrupted");
+      expect(left).toEqual([]);
     }
   }
 
@@ -158,6 +176,11 @@ export class Stage {
     const author = this.devices[device];
     if (author === undefined) throw new Error("no such device");
     return author;
+  }
+
+  /** A program of a device also goes on with what an earlier one left behind. */
+  #witness(device: number, attempts: readonly Attempt[] = []): Witness {
+    return new Witness([...attempts, ...this.model.openOf(device)]);
   }
 
   #start(author: Author, disturbance: Disturbance | null, witness: Witness) {

@@ -15,6 +15,10 @@ export const electrumLimits = {
   idleMs: 10_000,
   /** ms - between two signs of life of a connection that waits for changes; servers close silent ones after 10 minutes. */
   pingMs: 60_000,
+  /** ms - after a question, and then after each nudge, before a server that keeps small answers back is nudged. */
+  nudgeDelaysMs: [20, 60, 200],
+  /** hex digits - of the answer to a nudge: what such a server sends at once is 1,024 bytes. */
+  nudgeDigits: 1_120,
   /** ms - before the first new attempt after a lost connection; doubled for each further one. */
   backoffMs: 1_000,
   /** attempts - in a row to get a connection for changes back. */

@@ -6,6 +6,7 @@ import type { Channel, ChannelHandler, ElectrumTls, OpenChannel } from "./electr
 import { invalidAnswer, refusedAnswer, tooLarge, unreachable } from "./electrum-error.js";
 import { electrumLimits } from "./electrum-limits.js";
 import { nestsDeeper } from "./electrum-lines.js";
+import { isPadded, Nudger } from "./electrum-nudge.js";
 import type { ElectrumPlace } from "./electrum-url.js";
 
 /** A protocol version that a server chose: 1.4 is `[1, 4]`. */
@@ -31,6 +32,8 @@ export interface SessionParts {
 }
 
 interface Entry extends ElectrumRequest {
+  /** Asked for the sake of the answers before it. */
+  readonly isNudge: boolean;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: HawserError) => void;
   /** null while it waits for its turn. */
@@ -53,6 +56,9 @@ export class ElectrumSession implements ChannelHandler {
   readonly #entries = new Map<number, Entry>();
   readonly #waiting: number[] = [];
   readonly #onEnd = new Set<(error: HawserError) => void>();
+  readonly #nudger: Nudger;
+  /** Whether the server keeps small answers back. */
+  #keepsBack = false;
   #channel: Channel | null = null;
   #version: ProtocolVersion = OLDEST;
   #listener: NotificationListener | null = null;
@@ -65,6 +71,11 @@ export class ElectrumSession implements ChannelHandler {
 
   private constructor(parts: SessionParts) {
     this.#parts = parts;
+    const isWaiting = (): boolean =>
+      [...this.#entries.values()].some(({ isNudge, sentAtMs }) => !isNudge && sentAtMs !== null);
+    this.#nudger = new Nudger(parts.clock, isWaiting, () => {
+      this.#nudge();
+    });
   }
 
   /**
@@ -130,6 +141,10 @@ export class ElectrumSession implements ChannelHandler {
    * NETWORK_ANSWER_INVALID, NETWORK_TOO_LARGE
    */
   request(asked: ElectrumRequest, signal: AbortSignal): Promise<unknown> {
+    return this.#request(asked, false, signal);
+  }
+
+  #request(asked: ElectrumRequest, isNudge: boolean, signal: AbortSignal): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== null) {
         reject(this.#ended);
@@ -150,6 +165,7 @@ export class ElectrumSession implements ChannelHandler {
       };
       this.#entries.set(id, {
         ...asked,
+        isNudge,
         resolve: (result) => {
           done();
           resolve(result);
@@ -169,6 +185,7 @@ export class ElectrumSession implements ChannelHandler {
   onMessage(text: string): void {
     if (this.#ended !== null) return;
     this.#heardAtMs = this.#parts.clock.nowMs();
+    this.#keepsBack ||= isPadded(text);
     const parsed = this.#parse(text);
     if (typeof parsed === "string") {
       this.#end(invalidAnswer(this.#url, parsed));
@@ -240,7 +257,16 @@ export class ElectrumSession implements ChannelHandler {
       entry.sentAtMs = this.#parts.clock.nowMs();
       const { method, params } = entry;
       this.#channel?.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+      if (this.#keepsBack && !entry.isNudge) this.#nudger.asked();
     }
+  }
+
+  #nudge(): void {
+    const { answerMaxBytes: maxBytes, nudgeDigits } = electrumLimits;
+    const asked = this.speaks(7)
+      ? { method: "server.ping", params: [nudgeDigits], maxBytes }
+      : { method: "blockchain.block.headers", params: [0, nudgeDigits / 160], maxBytes };
+    this.#request(asked, true, new AbortController().signal).catch(() => undefined);
   }
 
   /** The caller waits no longer. The answer may still come, and is then dropped. */
@@ -266,6 +292,7 @@ export class ElectrumSession implements ChannelHandler {
     if (this.#ended !== null) return;
     const most = this.maxMessageBytes;
     this.#ended = error;
+    this.#nudger.stop();
     this.#channel?.close();
     for (const { maxBytes, reject } of this.#entries.values()) {
       // A message that is too long for all can only be the answer to what may be longest: the rest was merely cut off.

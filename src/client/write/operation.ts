@@ -167,21 +167,27 @@ export class PendingOperation implements OperationHandle {
 
   /** What follows once the last transaction is at depth: floors rise (M7), copies may go (W8), and the journal lets go. */
   async settle(): Promise<void> {
+    // W4: what it builds on is at depth as well, and a record under a route of that may be what the caller was told of.
+    for (const parent of await this.#fate.parents()) await this.#letGo(parent);
+    await this.#letGo(this.entry);
+    this.#state = "done";
+  }
+
+  async #letGo(entry: JournalEntry): Promise<void> {
     const { core, journal, removals } = this.#parts;
-    const { name, tenure } = this.entry;
+    const { name, tenure } = entry;
     const limit = createLimiter(limits.batchMaxParallel);
     // As the journal has it now: another run may have put a newer record since this one read it.
-    for await (const { floors, removes } of journal.changes(this.entry)) {
+    for await (const { floors, removes } of journal.changes(entry)) {
       const raise = async ({ id, ...floor }: JournalFloor): Promise<void> => {
         const key = floorKey({ network: core.parts.network, name, tenure, id });
         await raiseFloor(core.parts.cache, key, floor);
       };
       // Side by side: a cache on disk then keeps several of them with one commit.
       await Promise.all(floors.map((floor) => limit(() => raise(floor))));
-      await removals.add(this.entry, removes);
+      await removals.add(entry, removes);
     }
-    await journal.drop(this.entry);
-    this.#state = "done";
+    await journal.drop(entry);
   }
 
   /** Sends a transaction, unless it is there already: the same signed bytes each time, never a second one (W2). */

@@ -8,7 +8,7 @@ import { createCoin } from "../../../../src/plan/coin-selection.js";
 import { createPsbt } from "../../../../src/plan/psbt.js";
 import type { ChainSource, Outspend } from "../../../../src/ports.js";
 import { buildTransaction, headed } from "../../name/builder.js";
-import { type Author, answering, type Gate, WriteWorld } from "./world.js";
+import { type Author, answering, type Gate, Recorder, WriteWorld } from "./world.js";
 
 let world: WriteWorld;
 
@@ -108,6 +108,24 @@ describe("W4: a change on one's own pending change", () => {
     expect((await author.cache.keys("floor/")).length).toBe(0);
     await world.devnet.mine(1);
     expect(await author.start().reader.getMutable("alice", "notes")).toMatchObject({ data: utf8("2"), ver: 2 });
+  });
+
+  it("M7: that is at depth settles its parent, whose records no replay can undercut from then on", async () => {
+    const author = await owner("alice");
+    const { gate: recording, calls } = new Recorder();
+    await author.start({ gate: recording }).writer.putMutable("alice", "notes", utf8("1"), broadcast);
+    const path = calls.map(({ args }) => String(args[0])).find((arg) => arg.startsWith("records/")) ?? "";
+    const replayed = await world.store.read(path, { kind: "record", maxBytes: 10_000 });
+    world.mineOnPoll();
+    const batch = author.writer.batch("alice").putMutable("notes", utf8("2")).putImmutable(utf8("beside it"));
+    await batch.commit();
+    expect(await author.journal()).toEqual([]);
+    const gate = answering("store.read", async (run, { args }) => {
+      return String(args[0]).startsWith("records/") ? replayed : run();
+    });
+    await expect(author.start({ gate }).reader.getMutable("alice", "notes")).rejects.toMatchObject({
+      code: "RECORD_STALE",
+    });
   });
 
   it("that nodes refuse is CHAIN_BROADCAST_REFUSED: its parent is no rival", async () => {

@@ -138,9 +138,10 @@ export class Fault {
   struck: string | null = null;
   #calls = 0;
   readonly #mode: FaultMode;
-  readonly #at: number;
+  readonly #at: number | string;
 
-  constructor(mode: FaultMode, at: number) {
+  /** @param at - which call, from 1 on; or its name, such as `source.broadcast`, for the first of that name */
+  constructor(mode: FaultMode, at: number | string) {
     this.#mode = mode;
     this.#at = at;
   }
@@ -150,8 +151,10 @@ export class Fault {
     if (this.struck !== null && dies) throw new Error("dead");
     const counts = call.port !== "clock" && (this.#mode === "glitch" || isEffect(call));
     if (counts) this.#calls++;
-    if (!counts || this.#calls !== this.#at || this.struck !== null) return run();
-    this.struck = `${this.#mode} ${call.port}.${call.method}`;
+    const name = `${call.port}.${call.method}`;
+    const isIt = typeof this.#at === "number" ? this.#calls === this.#at : name === this.#at;
+    if (!counts || !isIt || this.struck !== null) return run();
+    this.struck = `${this.#mode} ${name}`;
     if (this.#mode === "after" || this.#mode === "lost") await run();
     throw new Error(this.struck);
   };

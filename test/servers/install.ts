@@ -1,0 +1,105 @@
+/**
+ * Installs the servers that `npm run test:servers` runs, each at one version, into HAWSER_SERVERS (default
+ * ~/.cache/hawser-servers), and does nothing for those that are there. Needs Go, Python 3.10 or later, Rust's cargo, a C++
+ * compiler with CMake, and Debian's Boost and libevent headers, which it installs with apt-get where they are missing.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { serversDir, versions } from "./versions.js";
+
+/** How each is installed into a directory of its own. */
+const servers: Readonly<Record<string, (dir: string) => void>> = {
+  btcd(dir) {
+    run("go", ["install", `github.com/btcsuite/btcd@v${versions.btcd}`], { env: { GOBIN: dir } });
+  },
+
+  electrumx(dir) {
+    run("python3", ["-m", "venv", dir]);
+    run(join(dir, "bin", "pip"), ["install", "--quiet", `e-x[leveldb]==${versions.electrumx}`]);
+  },
+
+  // The crate carries the whole source of Bitcoin Core, from which its build script makes a library; this makes the node.
+  bitcoind(dir) {
+    const project = join(dir, "crate");
+    mkdirSync(join(project, "src"), { recursive: true });
+    writeFileSync(
+      join(project, "Cargo.toml"),
+      `[package]\nname = "sources"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\nlibbitcoinkernel-sys = "=${versions.bitcoinkernel}"\n`,
+    );
+    writeFileSync(join(project, "src", "lib.rs"), "");
+    run("cargo", ["vendor", "--quiet", "vendor"], { cwd: project });
+    installDebian({ "/usr/include/boost/version.hpp": "libboost-dev", "/usr/include/event2/event.h": "libevent-dev" });
+    const source = join(project, "vendor", "libbitcoinkernel-sys", "bitcoin");
+    const build = join(dir, "build");
+    const off = ["BUILD_TESTS", "BUILD_BENCH", "BUILD_FUZZ_BINARY", "BUILD_CLI", "BUILD_TX", "BUILD_UTIL"];
+    off.push("BUILD_BITCOIN_BIN", "ENABLE_WALLET", "ENABLE_IPC", "WITH_ZMQ", "WITH_EMBEDDED_ASMAP", "BUILD_GUI");
+    const options = off.map((name) => `-D${name}=OFF`);
+    // Unoptimised, but for the C files: hashing a regtest chain is nothing, and compiling is most of this suite's time.
+    options.push("-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-O0", "-DCMAKE_C_FLAGS=-O1");
+    run("cmake", ["-S", source, "-B", build, ...options], { quiet: true });
+    run("cmake", ["--build", build, "--target", "bitcoind", "--parallel", String(availableParallelism())], {
+      quiet: true,
+    });
+    renameSync(join(build, "bin", "bitcoind"), join(dir, "bitcoind"));
+    for (const left of [project, build]) rmSync(left, { recursive: true });
+  },
+};
+
+function installDebian(packageOf: Readonly<Record<string, string>>): void {
+  const missing = Object.entries(packageOf).flatMap(([file, name]) => (existsSync(file) ? [] : [name]));
+  if (missing.length === 0) return;
+  const aptGet = (...args: readonly string[]): void => {
+    const all = ["apt-get", ...args];
+    const [program = "", ...rest] = process.getuid?.() === 0 ? all : ["sudo", ...all];
+    run(program, rest, { quiet: true, env: { DEBIAN_FRONTEND: "noninteractive" } });
+  };
+  aptGet("update");
+  aptGet("install", "-y", "--no-install-recommends", ...missing);
+}
+
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly quiet?: boolean;
+}
+
+/** Runs a program; what it prints is shown when it fails, and otherwise unless `quiet`. */
+function run(program: string, args: readonly string[], { cwd, env = {}, quiet = false }: RunOptions = {}): void {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: quiet ? "pipe" : "inherit",
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
+  if (status === 0) return;
+  if (quiet) process.stderr.write(`${stdout}${stderr}`.slice(-20_000));
+  throw new Error(`${basename(program)} ${args.join(" ")} failed: ${error?.message ?? `exit code ${String(status)}`}`);
+}
+
+/** Installs one server, or does nothing where it is complete. */
+function install(name: string): void {
+  const dir = join(serversDir, name);
+  if (existsSync(join(dir, "complete"))) return;
+  const startedMs = Date.now();
+  process.stdout.write(`installing ${basename(dir)}\n`);
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  servers[name.replace(/-.*$/, "")]?.(dir);
+  writeFileSync(join(dir, "complete"), "");
+  process.stdout.write(`installed ${basename(dir)} in ${Math.round((Date.now() - startedMs) / 1000)} s\n`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  mkdirSync(serversDir, { recursive: true });
+  const wanted = [`btcd-${versions.btcd}`, `electrumx-${versions.electrumx}`, `bitcoind-${versions.bitcoinkernel}`];
+  const chosen = process.argv.slice(2);
+  for (const name of wanted) if (chosen.length === 0 || chosen.some((prefix) => name.startsWith(prefix))) install(name);
+  // Versions that are no longer asked for.
+  for (const name of readdirSync(serversDir)) {
+    if (!wanted.includes(name)) rmSync(join(serversDir, name), { recursive: true });
+  }
+}
