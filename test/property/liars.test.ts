@@ -162,11 +162,34 @@ describe("V4: n sources, of which n - 1 withhold, lag, lie, fork, hang or are of
             if (typeof answer === "string") expect.fail(`${answer} with an honest source`);
             expect(toldBy(answer)).toEqual(shown(state));
             expect([answer.asOf.height, answer.asOf.hash]).toEqual([height, truth.chain.hashAt(height)]);
-            expect(answer.asOf.sources[place]).toEqual({ label: "honest", verdict: "agreed" });
+            const { sources: judged } = answer.asOf;
+            expect(judged[place]).toEqual({ label: "honest", verdict: "agreed" });
+            const liars = judged.filter((_, n) => n !== place);
+            liars.forEach(({ verdict }, n) => {
+              expect(verdictsOn(deceits[n], told.minConfirmations, i > 0)).toContain(verdict);
+            });
           }
         }
       }),
       { numRuns },
+    );
+  });
+
+  it("V5: without anybody who answers it is no answer, never an absence", async () => {
+    const quiet = fc.record({
+      how: fc.constantFrom("hang" as const, "fail" as const),
+      method: fc.constantFrom<Method | "all">("tip", "history", "all"),
+    });
+    const nobody = fc.oneof(quiet, fc.constant<Deceit>({ how: "other-network" }));
+    await fc.assert(
+      fc.asyncProperty(fc.tuple(scene, fc.array(nobody, { minLength: 1, maxLength: 4 })), async ([told, deceits]) => {
+        const truth = truthOf(told);
+        const sources = deceits.map((each, i) => deceiving(`liar ${i}`, truth, each));
+        const answer = await new Asked(truth, told.minConfirmations).ask(sources);
+        const isForeign = deceits.every(({ how }) => how === "other-network");
+        expect(answer).toBe(isForeign ? "CHAIN_NETWORK_MISMATCH" : "CHAIN_UNAVAILABLE");
+      }),
+      { numRuns: Math.ceil(numRuns / 2) },
     );
   });
 
@@ -220,6 +243,28 @@ describe("V4: n sources, of which n - 1 withhold, lag, lie, fork, hang or are of
     );
   });
 });
+
+const VERDICTS = ["agreed", "behind", "withheld", "lied", "other-chain", "other-network", "unreachable"] as const;
+
+/** The verdicts that a deceit may get: what did not answer, or not of this chain up to E, never stands for an answer. */
+function verdictsOn(deceit: Deceit | undefined, minConfirmations: number, warm: boolean): readonly string[] {
+  switch (deceit?.how) {
+    case "other-network":
+      // Blocks without transactions are the same in both.
+      return ["other-network", "other-chain", "behind"];
+    case "hang":
+    case "fail":
+      if (deceit.method === "tip" || deceit.method === "all") return ["unreachable"];
+      // What the beacon held is not asked again within a day.
+      return deceit.method === "history" && !warm ? ["unreachable"] : VERDICTS;
+    case "lag":
+      return deceit.blocks >= minConfirmations ? ["behind"] : VERDICTS;
+    case "fork":
+      return minConfirmations === 1 ? ["other-chain", "behind"] : VERDICTS;
+    default:
+      return VERDICTS;
+  }
+}
 
 /** Profiles that operations of the name anchored from `height` on, the one that held there included. */
 function laterProfiles(truth: Truth, upTo: number, height: number): readonly (string | null)[] {

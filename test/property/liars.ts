@@ -1,4 +1,3 @@
-import { concatBytes } from "../../src/bytes/bytes.js";
 import { networks } from "../../src/chain/network.js";
 import type { Transaction } from "../../src/chain/transaction.js";
 import type { ChainSource } from "../../src/ports.js";
@@ -120,14 +119,20 @@ function lying(
   };
 }
 
-/** Its block 0 is of another network, and everything above builds on that. */
+/** Its block 0 is of another network, and nothing above builds on ours. */
 const elsewhere: Twist = (honest) => ({
+  tip: async () => {
+    const { recentHeaders, ...tip } = await honest.tip();
+    return { ...tip, recentHeaders: recentHeaders.slice(-80) };
+  },
   headers: async (start, count) => {
-    const headers = await honest.headers(start, count);
-    if (start > 0) return headers;
-    const first = headers.slice(0, 80);
-    first[4] = (first[4] ?? 0) ^ 1;
-    return concatBytes(first, headers.subarray(80));
+    const headers = (await honest.headers(start, count)).slice();
+    // Of block 0 and 1 the hash of the block before.
+    for (const height of [0, 1]) {
+      const at = (height - start) * 80 + 4;
+      if (at >= 0 && at < headers.length) headers[at] = (headers[at] ?? 0) ^ 1;
+    }
+    return headers;
   },
 });
 
