@@ -27,7 +27,7 @@ import { type BundleHint, parseHint, type ReadHint } from "./hint.js";
 import { StoredHeaders } from "./stored-headers.js";
 
 /** ms - the longest that timers count; about 25 days. */
-export const MAX_TIMEOUT_MS = 2_147_483_647;
+const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /** What a reader is made of once its defaults are filled in. */
 export interface ReaderParts {

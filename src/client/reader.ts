@@ -2,7 +2,7 @@ import { invalidArgument } from "../bytes/guards.js";
 import { HawserError } from "../errors.js";
 import { parseContentKey } from "../immutable/key.js";
 import { getCachedRecord, getRecord } from "../mutable/get.js";
-import { type Name, parseName } from "../name/name.js";
+import { beaconScript, type Name, parseName } from "../name/name.js";
 import type { IndexEntry } from "../profile/entry.js";
 import { parseId } from "../profile/id.js";
 import { getEntry, listEntries } from "../profile/index-tree.js";
@@ -216,7 +216,7 @@ class VerifyingReader implements Reader {
       loading ??= import("./watch.js").then(({ createWatch }) =>
         createWatch({
           parts: this.#core.parts,
-          name: parsed,
+          beacon: beaconScript(parsed, this.#core.parts.network),
           options: given,
           read: (options, seen) =>
             id === undefined ? this.getName(parsed, options, seen) : this.getMutable(parsed, id, options, seen),

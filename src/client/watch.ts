@@ -1,18 +1,21 @@
 import { assertInteger, unreachable } from "../bytes/guards.js";
 import { type HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
-import { beaconScript, type Name } from "../name/name.js";
 import type { Resolution } from "../name/resolution.js";
 import type { MutableReadOptions } from "./read-options.js";
-import { MAX_TIMEOUT_MS, type ReaderParts } from "./reader-core.js";
+import type { ReaderParts } from "./reader-core.js";
 import { changesBetween, type Sight } from "./watch-changes.js";
 import type { NameWatch, WatchChange, WatchEvent, WatchOptions, WatchResult } from "./watch-events.js";
 import { WatchHints } from "./watch-hints.js";
 
+/** ms - the longest that timers count; about 25 days. */
+const MAX_INTERVAL_MS = 2_147_483_647;
+
 /** What a watch is made of. */
 export interface WatchInput<Result extends WatchResult> {
-  readonly parts: Pick<ReaderParts, "network" | "sources" | "clock">;
-  readonly name: Name;
+  readonly parts: Pick<ReaderParts, "sources" | "clock">;
+  /** Script of the name's beacon (N3). */
+  readonly beacon: Uint8Array;
   readonly options: WatchOptions;
   /** One read of the network, and what it resolved the name to. */
   readonly read: (options: MutableReadOptions, onResolution: (resolution: Resolution) => void) => Promise<Result>;
@@ -23,8 +26,8 @@ type Step<Result extends WatchResult> = IteratorResult<WatchEvent<Result>, undef
 /** Builds a watch, which has no effect before its first `next()`. @throws INPUT_INVALID */
 export function createWatch<Result extends WatchResult>(input: WatchInput<Result>): NameWatch<Result> {
   const { pollIntervalMs, minIntervalMs } = input.options;
-  if (pollIntervalMs !== undefined) assertInteger("pollIntervalMs", pollIntervalMs, 1, MAX_TIMEOUT_MS);
-  if (minIntervalMs !== undefined) assertInteger("minIntervalMs", minIntervalMs, 1, MAX_TIMEOUT_MS);
+  if (pollIntervalMs !== undefined) assertInteger("pollIntervalMs", pollIntervalMs, 1, MAX_INTERVAL_MS);
+  if (minIntervalMs !== undefined) assertInteger("minIntervalMs", minIntervalMs, 1, MAX_INTERVAL_MS);
   return new Watch(input);
 }
 
@@ -165,7 +168,7 @@ class Watch<Result extends WatchResult> implements NameWatch<Result> {
   }
 
   async #read(): Promise<Sight<Result>> {
-    const { options, parts, name } = this.#in;
+    const { options, beacon } = this.#in;
     const seen: Resolution[] = [];
     // Of what a hint leads to the cache knows all after one read.
     const hint = this.#shown === null ? options.hint : undefined;
@@ -179,7 +182,7 @@ class Watch<Result extends WatchResult> implements NameWatch<Result> {
     // What changes between this read and the subscription is found by the next read.
     const { seal, ownerScript } = resolution.tipState;
     const owner = seal?.script ?? ownerScript;
-    if (!this.#isOver()) this.#hints.follow([beaconScript(name, parts.network), ...(owner === null ? [] : [owner])]);
+    if (!this.#isOver()) this.#hints.follow([beacon, ...(owner === null ? [] : [owner])]);
     return { result, resolution };
   }
 

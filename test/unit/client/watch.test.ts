@@ -419,16 +419,15 @@ describe("the end of a watch", () => {
   it("leaves nothing behind after a thousand events, and nothing grows on the way", async () => {
     const scene = new Scene();
     const { signal } = abortable();
-    const { network } = scene.world;
     const before = await read({ world: scene.world, sources: [scene.source], minSources: 1 });
     scene.grow(6);
     const after = await read({ world: scene.world, sources: [scene.source], minSources: 1 });
-    const parts = { network, sources: [scene.source], clock: scene.clock };
+    const parts = { sources: [scene.source], clock: scene.clock };
     const options = { signal, minIntervalMs: 1, pollIntervalMs: 10 };
     let reads = 0;
     const watch = createWatch({
       parts,
-      name: scene.world.name,
+      beacon: scene.world.beacon().script,
       options,
       read: (_, seen) => {
         reads += 1;
