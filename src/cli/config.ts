@@ -19,6 +19,8 @@ import { type FailValue, readInteger, readRate, usageError } from "./usage.js";
 export interface Settings {
   readonly network: NetworkId;
   readonly sources: readonly SourceSetting[];
+  /** URLs and paths. */
+  readonly headerFiles: readonly string[];
   /** Read from; those that are writable are also written to. No two have one place. */
   readonly stores: readonly StoreSetting[];
   readonly allowHosts: readonly string[];
@@ -52,6 +54,7 @@ const setting = <Member extends keyof ConfigFile>(flag: string, variable: string
 const SETTINGS = {
   network: setting("network", "HAWSER_NETWORK", "network"),
   sources: setting("source", "HAWSER_SOURCES", "sources"),
+  headerFiles: setting("header-file", "HAWSER_HEADER_FILES", "headerFiles"),
   stores: setting("store", "HAWSER_STORES", "stores"),
   writeStores: setting("write-store", "HAWSER_WRITE_STORES", "stores"),
   allowHosts: setting("allow-host", "HAWSER_ALLOW_HOSTS", "allowHosts"),
@@ -87,6 +90,7 @@ export async function loadSettings(args: Arguments, environment: Environment): P
     sources: (layers.list(SETTINGS.sources)?.values ?? file.sources ?? []).map((source) =>
       typeof source === "string" ? { url: source } : source,
     ),
+    headerFiles: layers.list(SETTINGS.headerFiles)?.values ?? file.headerFiles ?? [],
     stores: readStores(layers, file),
     allowHosts: layers.list(SETTINGS.allowHosts)?.values ?? file.allowHosts ?? [],
     cache: layers.text(SETTINGS.cache)?.value ?? file.cache ?? statePath(environment, network),

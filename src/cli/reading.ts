@@ -1,5 +1,6 @@
 import { lmdbCache } from "../cache/lmdb.js";
 import { memoryCache } from "../cache/memory.js";
+import { headerFile } from "../chain/sources/header-file.js";
 import type { ReadOptions } from "../client/read-options.js";
 import { HawserError, isHawserError } from "../errors.js";
 import { createReader, type Reader } from "../index.js";
@@ -52,6 +53,9 @@ export async function withReader<T>(
   const reader = createReader({
     network: settings.network,
     sources,
+    headerSources: settings.headerFiles.map((place) =>
+      named("header file", place, () => headerFile(place, { network: settings.network })),
+    ),
     storage: stores.map(({ provider }) => provider),
     cache,
     minSources: settings.minSources,

@@ -1,10 +1,14 @@
 import type { HeaderChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
-import type { SourceAnswer, SourceRest } from "../chain/union.js";
+import type { Tips } from "../chain/sync-headers.js";
+import type { Panel, SourceAnswer, SourceRest } from "../chain/union.js";
 import type { ChainSource, Clock, ProgressEvent } from "../ports.js";
 import type { Name } from "./name.js";
 import type { StoredName } from "./stored-name.js";
 import type { ThreadState } from "./thread.js";
+
+/** Makes a chain longer where many headers are missing up to the tips; the headers are verified. */
+export type FillHeaders = (panel: Panel, tips: Tips, chain: HeaderChain) => Promise<HeaderChain>;
 
 /** Everything that one resolution needs. */
 export interface ResolveInput {
@@ -25,6 +29,8 @@ export interface ResolveInput {
   readonly resting?: ReadonlyMap<string, SourceRest> | undefined;
   /** ms - for which the caller waits in all. */
   readonly timeoutMs?: number | undefined;
+  /** Gets many missing headers before the sources are followed. Default: the sources alone give them. */
+  readonly fillHeaders?: FillHeaders | undefined;
   readonly onEvent?: ((event: ProgressEvent) => void) | undefined;
 }
 
