@@ -23,6 +23,10 @@ const started = [
   "test/crash/*.crash.ts",
   "test/crash/kill-hook.mjs",
   "test/crash/vitest.config.ts",
+  "test/servers/*.servers.ts",
+  "test/servers/install.ts",
+  "test/servers/vitest.config.ts",
+  "bench/kinds.ts",
 ];
 
 export default {
@@ -32,7 +36,7 @@ export default {
   ignoreExportsUsedInFile: { interface: true, type: true },
   // Tests and scripts start these as child processes.
   ignoreDependencies: ["@arethetypeswrong/cli", "publint", "tsx"],
-  ignoreBinaries: ["mkfifo"],
+  ignoreBinaries: ["mkfifo", "openssl"],
   // Benchmarks and scripts run what was built, and a checkout without a build has no dist/.
   ignoreUnresolved: [/^\.\.\/dist\//],
   // Its plug-in would take every file that tsup compiles for an entry point.

@@ -102,12 +102,12 @@ export function createCache(place: string): Cache {
 }
 
 /** Every store of the settings. @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID */
-export function createStores({ stores }: Settings): readonly ConfiguredStore[] {
+function createStores({ stores }: Settings): readonly ConfiguredStore[] {
   return stores.map((setting) => ({ setting, provider: createStore(setting) }));
 }
 
 /** Every chain source of the settings. @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID, INPUT_FILE_UNUSABLE */
-export async function createSources(
+async function createSources(
   { sources, network }: Settings,
   environment: Environment,
 ): Promise<readonly ChainSource[]> {

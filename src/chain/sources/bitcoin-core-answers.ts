@@ -81,7 +81,7 @@ export const feeResult = z.number();
 /** `getblockfilter`. */
 export const filterResult = z.object({ filter: z.string() });
 /** Bytes in hex. */
-export const hexResult = z.string();
+const hexResult = z.string();
 
 /** A result of the shape `schema`. @throws NETWORK_ANSWER_INVALID */
 export function parseResult<Schema extends z.ZodMiniType>(

@@ -4,7 +4,7 @@ import type { Clock } from "../../ports.js";
 /** ms - one request of a check. */
 const PROBE_TIMEOUT_MS = 15_000;
 /** An origin that nobody has: what a server lets it see, it lets any page see. */
-export const PROBE_ORIGIN = "https://hawser-doctor.invalid";
+const PROBE_ORIGIN = "https://hawser-doctor.invalid";
 
 /** What a server said beside the body, which is not read. */
 export interface ProbeAnswer {
