@@ -4,6 +4,7 @@ import { encodeHex } from "../../../../src/bytes/hex.js";
 import { networks } from "../../../../src/chain/network.js";
 import { parseRecord, recordDigest } from "../../../../src/mutable/record.js";
 import { parseName } from "../../../../src/name/name.js";
+import { inTurns } from "./turns.js";
 import { type Author, atEveryCall, type Fault, faultModes, type Gate, WriteWorld } from "./world.js";
 
 let world: WriteWorld;
@@ -15,11 +16,24 @@ beforeAll(async () => {
 afterAll(() => world.devnet.close());
 
 const LONG = { timeout: 300_000 };
+/** How many steps one name serves that each take a transaction. */
+const STEPS = 6;
 
-async function owner(name: string): Promise<{ author: Author; tenure: string }> {
+interface Owned {
+  readonly name: string;
+  readonly author: Author;
+  readonly tenure: string;
+}
+
+async function owner(name: string): Promise<Owned> {
   const author = await world.author(2_000_000n);
   const { tenure } = await author.writer.registerName(name);
-  return { author, tenure };
+  return { name, author, tenure };
+}
+
+/** A name for each step, and another one before its thread is long. */
+function owners(prefix: string): (step: number) => Promise<Owned> {
+  return inTurns(STEPS, (n) => owner(`${prefix}-${n}`));
 }
 
 /** Everything that one author's programs signed and stored as records. */
@@ -59,9 +73,9 @@ it.each(faultModes)(
   "W3: a change of the profile that is disturbed (%s) at any call is there after the next",
   LONG,
   async (mode) => {
-    const name = `profile-${mode}`;
-    const { author } = await owner(name);
+    const ownerAt = owners(`profile-${mode}`);
     await atEveryCall(mode, async (fault, at) => {
+      const { name, author } = await ownerAt(at);
       const updates = await author.count("update");
       const first = author.start({ gate: fault.gate }).writer.updateProfile(name, { about: { at } });
       const done = await first.then(() => true).catch(() => false);
@@ -79,9 +93,9 @@ it.each(faultModes)(
   "W3: a first put of an id that is disturbed (%s) at any call takes one transaction and no version twice",
   LONG,
   async (mode) => {
-    const name = `fresh-${mode}`;
-    const { author, tenure } = await owner(name);
+    const ownerAt = owners(`fresh-${mode}`);
     await atEveryCall(mode, async (fault, at) => {
+      const { name, author, tenure } = await ownerAt(at);
       const id = `id-${at}`;
       const updates = await author.count("update");
       const [one, two] = [utf8(`one ${at}`), utf8(`two ${at}`)];
@@ -130,9 +144,9 @@ it.each(faultModes)(
   "W3: a put of immutable data that is disturbed (%s) at any call takes one transaction",
   LONG,
   async (mode) => {
-    const name = `object-${mode}`;
-    const { author } = await owner(name);
+    const ownerAt = owners(`object-${mode}`);
     await atEveryCall(mode, async (fault, at) => {
+      const { name, author } = await ownerAt(at);
       const data = utf8(`${mode} ${at}`);
       const updates = await author.count("update");
       const options = { type: "text/plain", fileName: `${at}.txt` };
