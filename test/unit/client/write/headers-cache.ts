@@ -1,12 +1,22 @@
 import { memoryCache } from "../../../../src/cache/memory.js";
 import type { Cache, CacheChange } from "../../../../src/ports.js";
 
+const HEADERS = "headers/";
+
 /**
  * A cache that begins with nothing but the headers of `headers`, which it shares. For readers that are to know nothing
  * of names and data: each would otherwise ask for the same hundred headers, ten at a time.
  */
 export function withHeadersOf(headers: Cache): Cache {
   return new HeadersCache(headers);
+}
+
+/** Copies the headers of one cache into another, which is on its own from then on. */
+export async function copyHeaders(from: Cache, to: Cache): Promise<void> {
+  for (const key of await from.keys(HEADERS)) {
+    const value = await from.get(key);
+    await to.update(key, () => ({ value, result: undefined }));
+  }
 }
 
 class HeadersCache implements Cache {
@@ -36,6 +46,6 @@ class HeadersCache implements Cache {
   }
 
   #of(key: string): Cache {
-    return key.startsWith("headers/") ? this.#headers : this.#own;
+    return key.startsWith(HEADERS) ? this.#headers : this.#own;
   }
 }

@@ -27,6 +27,7 @@ interface Owned {
 
 async function owner(name: string): Promise<Owned> {
   const author = await world.author(2_000_000n);
+  await world.showHeaders(author);
   const { tenure } = await author.writer.registerName(name);
   return { name, author, tenure };
 }

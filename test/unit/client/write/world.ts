@@ -25,7 +25,7 @@ import { systemRandom } from "../../../../src/runtime/random.js";
 import { http } from "../../../../src/storage/http.js";
 import { createPrivateKey, privateKeySigner, privateKeyWallet } from "../../../../src/wallet/private-key.js";
 import { createWriter, type Writer, type WriterOptions } from "../../../../src/writer.js";
-import { withHeadersOf } from "./headers-cache.js";
+import { copyHeaders, withHeadersOf } from "./headers-cache.js";
 
 /** ms - what every writer here waits between two looks; no other delay has this length. */
 export const POLL_MS = 7_001;
@@ -387,6 +387,11 @@ export class WriteWorld implements AsyncDisposable {
       await this.devnet.faucet(author.account.script, value);
     }
     return author;
+  }
+
+  /** Gives an author the headers that this world's readers know, as if a program of the author's had run before. */
+  async showHeaders({ cache }: Author): Promise<void> {
+    await copyHeaders(this.#headers, cache);
   }
 
   /** A reader that knows nothing yet but the headers. */
