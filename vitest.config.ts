@@ -6,6 +6,7 @@ export default defineConfig({
   resolve: {
     alias: {
       "#dial": fileURLToPath(new URL("./src/storage/dial-node.ts", import.meta.url)),
+      "#header-file": fileURLToPath(new URL("./src/chain/sources/header-file-node.ts", import.meta.url)),
       "#electrum-channel": fileURLToPath(new URL("./src/chain/sources/electrum-channel-node.ts", import.meta.url)),
     },
   },

@@ -4,6 +4,7 @@ import { workOfBits } from "../dist/chain/header.js";
 import { HeaderChain } from "../dist/chain/header-chain.js";
 import { getNetwork } from "../dist/chain/network.js";
 import { hash256 } from "../dist/crypto/hash.js";
+import { mineRegtest } from "./mine-regtest.mjs";
 import { medianPair, ms, table } from "./report.mjs";
 
 // Real headers 1 to 1,111 where the independent vectors lie beside the checkout, else a regtest chain made here.
@@ -57,24 +58,3 @@ table(
   ["chain", "bare double SHA-256 /s", "verified /s", "time over bare", "per 20,000"],
   rows,
 );
-
-function mineRegtest(count) {
-  const genesis = getNetwork("regtest").checkpoint.header;
-  const out = new Uint8Array(80 * count);
-  let previous = hash256(Uint8Array.from(Buffer.from(genesis, "hex")));
-  for (let i = 0; i < count; i++) {
-    const header = out.subarray(80 * i, 80 * i + 80);
-    const view = new DataView(header.buffer, header.byteOffset, 80);
-    view.setInt32(0, 0x20000000, true);
-    header.set(previous, 4);
-    view.setUint32(36, i, true);
-    view.setUint32(68, 1_600_000_000 + i, true);
-    view.setUint32(72, 0x207fffff, true);
-    for (let nonce = 0; ; nonce++) {
-      view.setUint32(76, nonce, true);
-      previous = hash256(header);
-      if (previous[31] < 0x7f) break;
-    }
-  }
-  return out;
-}

@@ -183,10 +183,10 @@ export interface ErrorDetails {
 
   /** The cache cannot be opened or written; nothing was returned on the strength of it. */
   CACHE_UNAVAILABLE: { readonly reason: string };
-  /** The read was to ask nobody, and the cache does not hold the answer. */
+  /** Nobody was to be asked, and the cache does not hold the answer. */
   CACHE_MISS: {
-    readonly what: "name" | "profile" | "node" | "record" | "object";
-    /** The name, the hash, or the id. */
+    readonly what: "name" | "profile" | "node" | "record" | "object" | "headers";
+    /** The name, the hash, the id, or the network. */
     readonly which: string;
   };
   /** A cache entry does not decode. */

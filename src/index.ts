@@ -2,7 +2,7 @@ import { assertInteger } from "./bytes/guards.js";
 import { memoryCache } from "./cache/memory.js";
 import { getNetwork, type NetworkId } from "./chain/network.js";
 import { createReaderFrom, type Reader } from "./client/reader.js";
-import type { Cache, ChainSource, Clock, StorageReader } from "./ports.js";
+import type { Cache, ChainSource, Clock, HeaderSource, StorageReader } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
 import { httpUrlReader } from "./storage/http-url-reader.js";
 
@@ -11,6 +11,11 @@ export interface ReaderOptions {
   readonly network: NetworkId;
   /** Chain sources, at least one. Two that do not belong together make lying by omission visible. */
   readonly sources: readonly ChainSource[];
+  /**
+   * Where headers are taken from first when many are missing, for example `headerFile` of
+   * `hawser/chain/header-file`. Nothing of them is trusted. Default: the chain sources alone.
+   */
+  readonly headerSources?: readonly HeaderSource[] | undefined;
   /** Where data is looked for beside the URLs in profiles and routes. Default: nowhere else. */
   readonly storage?: readonly StorageReader[] | undefined;
   /**
@@ -47,6 +52,7 @@ export function createReader(options: ReaderOptions): Reader {
   return createReaderFrom({
     network,
     sources,
+    headerSources: options.headerSources,
     storage: options.storage ?? [],
     urlReader: httpUrlReader({ allowHosts: options.allowHosts }),
     cache: options.cache ?? memoryCache(),
@@ -59,6 +65,7 @@ export function createReader(options: ReaderOptions): Reader {
 
 export type { NetworkId } from "./chain/network.js";
 export type { SourceVerdict } from "./chain/union.js";
+export { type VerifiedHeaders, type VerifyHeadersOptions, verifyHeaders } from "./chain/verify-header-bytes.js";
 export {
   type BundleFloor,
   type BundleOptions,
@@ -70,6 +77,7 @@ export { type EvictOptions, evictValues } from "./client/evict-values.js";
 export type { Expectation } from "./client/expectation.js";
 export type { ExportedBundle, ExportOptions } from "./client/export-bundle.js";
 export { exportFloors, type ImportedFloors, importFloors } from "./client/floors.js";
+export type { HeaderSync, HeaderSyncOptions } from "./client/header-sync.js";
 export type { ReadPolicy } from "./client/policy.js";
 export type { ListOptions, MutableReadOptions, ReadOptions } from "./client/read-options.js";
 export type { Reader } from "./client/reader.js";

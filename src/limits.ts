@@ -71,6 +71,14 @@ export const limits = {
   historyMaxEntries: 2_000,
   /** headers - asked of a source in one call. */
   headersPerCall: 2_016,
+  /** headers - above so many missing ones bulk sources are asked first: an Esplora source gives as many in one call. */
+  headersBulkGap: 400,
+  /** headers - asked of a header source in one call, once it has shown to be fast. */
+  headersPerBulkCall: 16_128,
+  /** bytes - a header file of a server that cannot send a part of it; 7 years of mainnet. */
+  headerFileMaxBytes: 32 * 1024 * 1024,
+  /** ms - a header sync, unless the caller says otherwise; what it had by then is stored. */
+  headerSyncTimeoutMs: 60 * 60 * 1000,
   /** levels - V2: a Merkle branch. */
   merkleMaxLevels: 30,
   /** entries - V8: a beacon with more is not registered, unless forced. */

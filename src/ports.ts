@@ -86,6 +86,11 @@ export interface ChainSource {
   /** Short name for verdicts, for example the host; never with credentials. */
   readonly label: string;
   tip(options?: CallOptions): Promise<SourceTip>;
+  /**
+   * How many headers one request to the server gives, where that is few. Default: as many as are asked for. Where many
+   * are missing, sources that give many are asked first.
+   */
+  readonly headersPerRequest?: number | undefined;
   /** At least one and at most `count` headers from `start` on, 80 bytes each; throws if it has none there. */
   headers(start: number, count: number, options?: CallOptions): Promise<Uint8Array>;
   /**
@@ -113,6 +118,12 @@ export interface ChainSource {
    */
   watch?(scripts: readonly Uint8Array[], onChange: () => void, options?: CallOptions): Promise<void>;
 }
+
+/**
+ * Where headers alone come from, for example a file. They count only where they fit what the chain sources serve, so it
+ * may end early, be old or lie.
+ */
+export type HeaderSource = Pick<ChainSource, "label" | "headers">;
 
 /** Options of a storage read. */
 export interface StorageReadOptions extends CallOptions {

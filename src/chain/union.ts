@@ -105,10 +105,11 @@ export function dismiss(seat: Seat, failure: HawserError): void {
   seat.leaving.abort();
 }
 
-function unreachableSource(seat: Seat, cause: unknown): HawserError {
+/** What a source threw, as an error of this library. */
+export function unreachableSource({ label }: Pick<Seat, "label">, cause: unknown): HawserError {
   const reason = cause instanceof Error ? cause.message : "unknown failure";
-  const details = { url: seat.label, reason };
-  return new HawserError("NETWORK_UNREACHABLE", `${seat.label} gave no answer: ${reason}.`, details, { cause });
+  const details = { url: label, reason };
+  return new HawserError("NETWORK_UNREACHABLE", `${label} gave no answer: ${reason}.`, details, { cause });
 }
 
 /**

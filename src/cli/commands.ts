@@ -14,6 +14,7 @@ import {
   writeFlags,
   yesFlag,
 } from "./flags.js";
+import { headerCommands } from "./header-commands.js";
 
 const name = { name: "NAME", help: "A registered name, such as alice" };
 const id = { name: "ID", help: "Id of a record: a-z 0-9 . _ ~ - and /, such as settings or feeds/latest" };
@@ -359,6 +360,7 @@ export const commands: readonly Command[] = [
     examples: ["hawser verify alice.bundle --name alice", "hawser verify alice.bundle --json"],
     load: () => import("./commands/bundle-verify.js"),
   },
+  ...headerCommands,
 ];
 
 /** What was asked for: a command with what follows its words, a group's name alone, or nothing that is known. */

@@ -20,6 +20,8 @@ export interface StoreSetting {
 export interface ConfigFile {
   readonly network?: string | undefined;
   readonly sources?: readonly string[] | undefined;
+  /** URLs and paths of header files. */
+  readonly headerFiles?: readonly string[] | undefined;
   readonly stores?: readonly (string | StoreSetting)[] | undefined;
   readonly allowHosts?: readonly string[] | undefined;
   readonly cache?: string | undefined;
@@ -50,6 +52,7 @@ const store = z.strictObject({
 const configFile = z.strictObject({
   network: z.optional(z.string()),
   sources: z.optional(texts),
+  headerFiles: z.optional(texts),
   stores: z.optional(z.array(z.union([z.string(), store]))),
   allowHosts: z.optional(texts),
   cache: z.optional(z.string()),
@@ -121,6 +124,7 @@ export function parseConfigFile(bytes: Uint8Array, path: string): ConfigFile {
     stores: data.stores?.map((one) =>
       typeof one === "string" ? placeFrom(directory, one) : { ...one, url: placeFrom(directory, one.url) },
     ),
+    headerFiles: data.headerFiles?.map((one) => placeFrom(directory, one)),
     cache: data.cache === undefined || data.cache === "memory:" ? data.cache : resolve(directory, data.cache),
     keyFile: data.keyFile === undefined ? undefined : resolve(directory, data.keyFile),
     signerKeyFile: data.signerKeyFile === undefined ? undefined : resolve(directory, data.signerKeyFile),

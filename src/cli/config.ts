@@ -18,6 +18,8 @@ import { type FailValue, readInteger, readRate, usageError } from "./usage.js";
 export interface Settings {
   readonly network: NetworkId;
   readonly sources: readonly string[];
+  /** URLs and paths. */
+  readonly headerFiles: readonly string[];
   /** Read from; those that are writable are also written to. No two have one place. */
   readonly stores: readonly StoreSetting[];
   readonly allowHosts: readonly string[];
@@ -51,6 +53,7 @@ const setting = <Member extends keyof ConfigFile>(flag: string, variable: string
 const SETTINGS = {
   network: setting("network", "HAWSER_NETWORK", "network"),
   sources: setting("source", "HAWSER_SOURCES", "sources"),
+  headerFiles: setting("header-file", "HAWSER_HEADER_FILES", "headerFiles"),
   stores: setting("store", "HAWSER_STORES", "stores"),
   writeStores: setting("write-store", "HAWSER_WRITE_STORES", "stores"),
   allowHosts: setting("allow-host", "HAWSER_ALLOW_HOSTS", "allowHosts"),
@@ -83,6 +86,7 @@ export async function loadSettings(args: Arguments, environment: Environment): P
   return {
     network,
     sources: layers.list(SETTINGS.sources)?.values ?? file.sources ?? [],
+    headerFiles: layers.list(SETTINGS.headerFiles)?.values ?? file.headerFiles ?? [],
     stores: readStores(layers, file),
     allowHosts: layers.list(SETTINGS.allowHosts)?.values ?? file.allowHosts ?? [],
     cache: layers.text(SETTINGS.cache)?.value ?? file.cache ?? statePath(environment, network),

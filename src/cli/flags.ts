@@ -27,10 +27,24 @@ const confirmationsFlag: Flag = {
 export const outputFlags: readonly Flag[] = [jsonFlag, quietFlag];
 export const networkFlags: readonly Flag[] = [networkFlag];
 
+const sourceFlag: Flag = {
+  name: "source",
+  value: "URL",
+  repeatable: true,
+  help: "Esplora server to ask for the chain; name two or more",
+};
+const headerFileFlag: Flag = {
+  name: "header-file",
+  value: "URL|PATH",
+  repeatable: true,
+  help: "Take missing headers from this file, which is not trusted, before the sources are asked for them",
+};
+
 /** Flags of every command that reads. */
 const readFlags: readonly Flag[] = [
   networkFlag,
-  { name: "source", value: "URL", repeatable: true, help: "Esplora server to ask for the chain; name two or more" },
+  sourceFlag,
+  headerFileFlag,
   { name: "store", value: "URL", repeatable: true, help: "Where data is looked for: an http(s) URL or a directory" },
   {
     name: "allow-host",
@@ -121,6 +135,20 @@ export const putFlags: readonly Flag[] = [
 
 /** Flags of the commands that change a name and sign no record with the present key. */
 export const nameFlags: readonly Flag[] = [...readFlags, keyFileFlag, ...sendFlags];
+
+/** Flags of what follows the chain and reads no name. */
+export const chainFlags: readonly Flag[] = [
+  networkFlag,
+  sourceFlag,
+  headerFileFlag,
+  cacheFlag,
+  confirmationsFlag,
+  { name: "timeout", value: "MS", help: "Most time for all of it (default one hour)" },
+  ...outputFlags,
+];
+
+/** Flags of what the cache alone tells. */
+export const cacheFlags: readonly Flag[] = [networkFlag, cacheFlag, ...outputFlags];
 
 /** Flags of what is verified without a network. */
 export const offlineFlags: readonly Flag[] = [networkFlag, cacheFlag, confirmationsFlag, ...outputFlags];

@@ -28,7 +28,7 @@ export type Cell = string | { readonly text: string; readonly tone: Tone };
 
 const TONES: Readonly<Record<Tone, string>> = { good: "32", bad: "31", warn: "33", dim: "2", bold: "1" };
 /** Stages that take long or have effects; the others are told on a terminal only. */
-const LASTING_STAGES: readonly string[] = ["sign", "store", "broadcast", "wait"];
+const LASTING_STAGES: readonly string[] = ["sign", "store", "broadcast", "wait", "sync"];
 const CLEAR_LINE = "\r\u001b[K";
 
 /**

@@ -1,6 +1,7 @@
 import { lmdbCache } from "../cache/lmdb.js";
 import { memoryCache } from "../cache/memory.js";
 import { esplora } from "../chain/sources/esplora.js";
+import { headerFile } from "../chain/sources/header-file.js";
 import type { ReadOptions } from "../client/read-options.js";
 import { HawserError, isHawserError } from "../errors.js";
 import { createReader, type Reader } from "../index.js";
@@ -47,6 +48,9 @@ export async function withReader<T>(
   const reader = createReader({
     network: settings.network,
     sources: settings.sources.map((url) => named("source", url, () => esplora(url))),
+    headerSources: settings.headerFiles.map((place) =>
+      named("header file", place, () => headerFile(place, { network: settings.network })),
+    ),
     storage: stores.map(({ provider }) => provider),
     cache: createCache(settings.cache),
     minSources: settings.minSources,

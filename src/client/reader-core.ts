@@ -18,7 +18,7 @@ import {
   type StoredName,
   storedNameKey,
 } from "../name/stored-name.js";
-import type { Cache, ChainSource, Clock, ProgressEvent, StorageReader, UrlReader } from "../ports.js";
+import type { Cache, ChainSource, Clock, HeaderSource, ProgressEvent, StorageReader, UrlReader } from "../ports.js";
 import { ReadBudget } from "../route/budget.js";
 import { checkedCache } from "./checked-cache.js";
 import { assertExpectation, type Expectation, parseExpectation } from "./expectation.js";
@@ -32,6 +32,8 @@ const MAX_TIMEOUT_MS = 2_147_483_647;
 export interface ReaderParts {
   readonly network: Network;
   readonly sources: readonly ChainSource[];
+  /** Default: none. */
+  readonly headerSources?: readonly HeaderSource[] | undefined;
   readonly storage: readonly StorageReader[];
   readonly urlReader: UrlReader;
   readonly cache: Cache;
@@ -175,7 +177,7 @@ export class ReaderCore {
    *   CHAIN_WORK_INSUFFICIENT, NAME_OWNER_CHANGED; BUNDLE_INVALID for a bundle of another name as hint
    */
   async resolve(name: Name, session: Session): Promise<Resolution> {
-    const { network, sources, clock, minSources, minConfirmations } = this.parts;
+    const { network, sources, headerSources, clock, minSources, minConfirmations } = this.parts;
     const { bundle, txid } = session.hint;
     const [own, kept] = await Promise.all([this.chain(), this.storedName(name)]);
     const held = { chain: own, stored: kept, hint: txid };
@@ -192,6 +194,13 @@ export class ReaderCore {
       minConfirmations,
       requireAllSources: session.requireAllSources,
       hint,
+      fillHeaders:
+        (headerSources ?? []).length === 0
+          ? undefined
+          : async (panel, tips, held) => {
+              const { fillStored } = await import("./header-sync.js");
+              return (await fillStored(this, panel, tips, held, session.onEvent)).chain;
+            },
       onEvent: session.onEvent,
     });
     const { result } = outcome;

@@ -11,6 +11,7 @@ import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
 import { loadContent, loadProfile, nodeLoader } from "./documents.js";
 import { askEarly, contextOf, placesOf } from "./early.js";
 import { type ExportedBundle, type ExportOptions, exportBundle } from "./export-bundle.js";
+import type { HeaderSync, HeaderSyncOptions } from "./header-sync.js";
 import { readByPolicy } from "./policy.js";
 import { assertBounds, type ListOptions, type MutableReadOptions, type ReadOptions } from "./read-options.js";
 import { type Answer, ReaderCore, type ReaderParts, type Session } from "./reader-core.js";
@@ -68,6 +69,20 @@ export interface Reader extends AsyncDisposable {
    * @throws as {@link Reader.getMutable} with `id` and {@link Reader.getImmutable} with `key`
    */
   exportBundle(name: string, options?: ExportOptions): Promise<ExportedBundle | NotFound>;
+  /**
+   * Brings the stored headers up to the sources', without reading a name: from `headerSources` and in bulk where many are
+   * missing. Verified and stored as they come, so that a sync that was cut off goes on from there.
+   *
+   * @throws INPUT_INVALID, CHAIN_UNAVAILABLE, CHAIN_NETWORK_MISMATCH, CHAIN_CLOCK_BEHIND, CHAIN_WORK_INSUFFICIENT,
+   *   NETWORK_TIMEOUT, NETWORK_ABORTED, CACHE_UNAVAILABLE
+   */
+  syncHeaders(options?: HeaderSyncOptions): Promise<HeaderSync>;
+  /**
+   * The stored headers, 80 bytes each, in pieces of at most 2,016: what a header file holds. Asks nobody.
+   *
+   * @throws INPUT_INVALID for a `from` that is not above the checkpoint or beyond the last header; CACHE_UNAVAILABLE
+   */
+  exportHeaders(options?: { readonly from?: number | undefined }): AsyncIterable<Uint8Array>;
   /** Closes the cache. */
   close(): Promise<void>;
 }
@@ -184,6 +199,16 @@ class VerifyingReader implements Reader {
 
   exportBundle(name: string, options: ExportOptions = {}): Promise<ExportedBundle | NotFound> {
     return exportBundle(this.#core, name, options);
+  }
+
+  async syncHeaders(options: HeaderSyncOptions = {}): Promise<HeaderSync> {
+    const { syncReaderHeaders } = await import("./header-sync.js");
+    return syncReaderHeaders(this.#core, options);
+  }
+
+  async *exportHeaders(options: { readonly from?: number | undefined } = {}): AsyncIterable<Uint8Array> {
+    const { exportChain } = await import("./header-sync.js");
+    yield* exportChain(await this.#core.chain(), options.from);
   }
 
   close(): Promise<void> {

@@ -1,10 +1,14 @@
 import type { HeaderChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
-import type { SourceVerdict } from "../chain/union.js";
+import type { Tips } from "../chain/sync-headers.js";
+import type { Panel, SourceVerdict } from "../chain/union.js";
 import type { ChainSource, Clock, ProgressEvent } from "../ports.js";
 import type { Name } from "./name.js";
 import type { StoredName } from "./stored-name.js";
 import type { ThreadState } from "./thread.js";
+
+/** Makes a chain longer where many headers are missing up to the tips; the headers are verified. */
+export type FillHeaders = (panel: Panel, tips: Tips, chain: HeaderChain) => Promise<HeaderChain>;
 
 /** Everything that one resolution needs. */
 export interface ResolveInput {
@@ -21,6 +25,8 @@ export interface ResolveInput {
   readonly requireAllSources: boolean;
   /** txid, in display order, that is said to be of the name's REGISTER, or of a later RECOVER (V8). Nobody vouches. */
   readonly hint?: string | undefined;
+  /** Gets many missing headers before the sources are followed. Default: the sources alone give them. */
+  readonly fillHeaders?: FillHeaders | undefined;
   readonly onEvent?: ((event: ProgressEvent) => void) | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { Evidence } from "../chain/evidence.js";
 import type { HeaderChain } from "../chain/header-chain.js";
 import { everySourceForeign } from "../chain/source-network.js";
-import { askTips, syncHeaders } from "../chain/sync-headers.js";
+import { askTips, syncHeaders, type Tips } from "../chain/sync-headers.js";
 import { createPanel, dissolve, firstAnswer, type Panel, type Seat, verdictOf, witnesses } from "../chain/union.js";
 import { attemptOf, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
@@ -72,7 +72,7 @@ class Resolver {
     const tips = await askTips(this.#panel);
     const isAhead = tips.some((tip) => tip !== null && tip.height - minConfirmations + 1 > before.tipHeight);
     const [chain, askedEarly] = await Promise.all([
-      syncHeaders(this.#panel, tips, before),
+      this.#syncHeaders(tips, before),
       storedSeals.then(async (seals) => {
         if (seals.length === 0) await this.#exploreBeacon();
         else if (isAhead) {
@@ -100,6 +100,11 @@ class Resolver {
     await this.#followThread(chain);
     const state = await this.#withOwnerKey(chain, runThread(this.#thread(), height));
     return this.#conclude(chain, height, state);
+  }
+
+  async #syncHeaders(tips: Tips, before: HeaderChain): Promise<HeaderChain> {
+    const filled = await this.#in.fillHeaders?.(this.#panel, tips, before);
+    return syncHeaders(this.#panel, tips, filled ?? before);
   }
 
   /** For a stored name the spends of its seals are asked beside the tips. Gives those seals. */

@@ -40,6 +40,8 @@ export interface HttpAnswer {
   readonly status: number;
   /** ETag as sent. Null also where CORS hides it. */
   readonly etag: string | null;
+  /** Null for one that was not sent, and for one that CORS hides. */
+  readonly header: (name: string) => string | null;
   /** Empty for a status whose body was not asked for. */
   readonly bytes: Uint8Array;
 }
@@ -113,12 +115,13 @@ function redirectTarget(request: HttpRequest, response: Response, url: URL): URL
 
 async function readAnswer(request: HttpRequest, response: Response): Promise<HttpAnswer> {
   const { status } = response;
-  const etag = response.headers.get("etag");
+  const header = (name: string): string | null => response.headers.get(name);
+  const etag = header("etag");
   if ((request.bodyStatuses ?? [200]).includes(status)) {
-    return { status, etag, bytes: await readBody(response, request.maxBytes, request.shownUrl) };
+    return { status, etag, header, bytes: await readBody(response, request.maxBytes, request.shownUrl) };
   }
   await drop(response);
-  return { status, etag, bytes: new Uint8Array(0) };
+  return { status, etag, header, bytes: new Uint8Array(0) };
 }
 
 /** Counts what really arrives: neither Content-Length nor Content-Encoding says how much that will be. */

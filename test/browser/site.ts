@@ -85,6 +85,7 @@ function importMap(): string {
     imports: {
       ...Object.fromEntries(entries),
       "#dial": "/dist/storage/dial-web.js",
+      "#header-file": "/dist/chain/sources/header-file-web.js",
       "@noble/hashes/": "/node_modules/@noble/hashes/",
       "@noble/secp256k1": "/node_modules/@noble/secp256k1/index.js",
       "idb-keyval": "/node_modules/idb-keyval/dist/index.js",

@@ -14,10 +14,14 @@ import type {
 
 const OP_RETURN = 0x6a;
 
+interface ParsedBlock extends ViewBlock {
+  readonly transactions: readonly Transaction[];
+}
+
 /** The chain of a node with the indexes of a server, built from the node's raw blocks alone. */
 export class IndexedChain implements ViewedChain {
   readonly #feed: ChainFeed;
-  #blocks: ViewBlock[] = [];
+  #blocks: ParsedBlock[] = [];
   #state: Snapshot | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -66,7 +70,9 @@ export class IndexedChain implements ViewedChain {
           heights.map(async (height) => {
             const hash = await this.#feed.blockHash(height);
             const raw = await this.#feed.block(hash);
-            return { height, hash, header: raw.subarray(0, 80), raw, txids: [] };
+            const transactions = Block.fromBuffer(Buffer.from(raw)).transactions ?? [];
+            const txids = transactions.map((tx) => tx.getId());
+            return { height, hash, header: raw.subarray(0, 80), raw, txids, transactions };
           }),
         )),
       );
@@ -85,20 +91,22 @@ class Snapshot implements ChainView {
   readonly #scripts = new Map<string, ViewTransaction[]>();
 
   constructor(
-    blocks: readonly ViewBlock[],
+    blocks: readonly ParsedBlock[],
     pending: readonly Uint8Array[],
     feeRate: (targetBlocks: number) => number | null,
   ) {
     this.feeRate = feeRate;
-    this.#blocks = blocks.map((block) => {
-      const { transactions = [] } = Block.fromBuffer(Buffer.from(block.raw));
-      transactions.forEach((tx, position) => {
-        this.#index(tx, block.height, position);
-      });
-      this.#heights.set(block.hash, block.height);
-      return { ...block, txids: transactions.map((tx) => tx.getId()) };
+    this.#blocks = blocks;
+    for (const { hash, height, txids, transactions } of blocks) {
+      this.#heights.set(hash, height);
+      for (const [position, tx] of transactions.entries()) this.#index(tx, txids[position]!, height, position);
+    }
+    this.mempool = pending.map((raw) => {
+      const tx = Transaction.fromBuffer(Buffer.from(raw));
+      const txid = tx.getId();
+      this.#index(tx, txid, null, null);
+      return txid;
     });
-    this.mempool = pending.map((raw) => this.#index(Transaction.fromBuffer(Buffer.from(raw)), null, null));
   }
 
   get tipHeight(): number {
@@ -139,8 +147,7 @@ class Snapshot implements ChainView {
     return this.#spends.get(`${txid}:${vout}`) ?? null;
   }
 
-  #index(tx: Transaction, height: number | null, position: number | null): string {
-    const txid = tx.getId();
+  #index(tx: Transaction, txid: string, height: number | null, position: number | null): void {
     const outputs = tx.outs.map(({ value, script }) => ({ valueSats: value, script }));
     const inputs = tx.isCoinbase() ? [] : tx.ins.map(({ hash, index }) => this.#input(hash, index));
     const touched = new Set(outputs.filter(isIndexed).map(({ script }) => hashOf(script)));
@@ -159,7 +166,6 @@ class Snapshot implements ChainView {
       if (history === undefined) this.#scripts.set(hash, [seen]);
       else history.push(seen);
     }
-    return txid;
   }
 
   #input(hash: Uint8Array, vout: number): ViewInput {

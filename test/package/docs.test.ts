@@ -50,8 +50,8 @@ describe("what pages refer to", () => {
   it("commands and flags of hawser are those of its help", () => {
     const words = commands.map((command) => command.words.join(" "));
     const help = overallHelp();
-    const ofNames = words.filter((word) => word.startsWith("name ")).map((word) => word.slice("name ".length));
-    const called = new RegExp(`(?:^|\\(|\\| )hawser ([a-z]+(?: (?:${ofNames.join("|")}))?)([^\\n|)]*)`, "gm");
+    const inGroups = words.filter((word) => word.includes(" "));
+    const called = new RegExp(`(?:^|\\(|\\| )hawser (${inGroups.join("|")}|[a-z]+)([^\\n|)]*)`, "gm");
     const commandsIn = (page: string): string[] => [
       ...blocksOf(page, "sh").map(({ code }) => code),
       ...[...proseOf(page).matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span),

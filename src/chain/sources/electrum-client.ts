@@ -52,9 +52,11 @@ export class ElectrumClient {
   /** Runs something that needs the connection, under the time limit of one request. */
   async use<T>(signal: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock } = this.#parts;
+    // One of its own: Node warns of a leak when many requests of one call listen to its signal.
+    const own = signal === undefined ? undefined : AbortSignal.any([signal]);
     this.#begin();
     try {
-      return await withDeadline({ clock, timeoutMs: limits.sourceTimeoutMs, signal, what: this.url }, run);
+      return await withDeadline({ clock, timeoutMs: limits.sourceTimeoutMs, signal: own, what: this.url }, run);
     } finally {
       this.#finish();
     }
@@ -67,7 +69,7 @@ export class ElectrumClient {
 
   /** The connection, made where there is none. @throws NETWORK_UNREACHABLE and others */
   async connect(signal: AbortSignal): Promise<ElectrumSession> {
-    if (this.#closed) throw unusable(this.url);
+    if (this.#closed) throw closedSource(this.url);
     if (this.#session?.isOver === false) return this.#session;
     const opening = this.#opening ?? this.#open();
     opening.waiters++;
@@ -131,7 +133,7 @@ export class ElectrumClient {
     const session = await withDeadline(limit, (inner) => ElectrumSession.open(this.#parts, inner));
     if (this.#closed) {
       session.close();
-      throw unusable(this.url);
+      throw closedSource(this.url);
     }
     this.#session = session;
     session.hold(this.#live > 0);
@@ -153,7 +155,8 @@ export class ElectrumClient {
   }
 }
 
-function unusable(url: string): HawserError<"NETWORK_UNREACHABLE"> {
+/** The error for a question to a source that its owner closed. */
+export function closedSource(url: string): HawserError<"NETWORK_UNREACHABLE"> {
   const reason = "the source was closed";
   return new HawserError("NETWORK_UNREACHABLE", `${url} is not asked any more: ${reason}.`, { url, reason });
 }

@@ -7,8 +7,8 @@ import { invalidAnswer, lacksMethod, serverRefusal } from "./electrum-error.js";
 import { electrumLimits } from "./electrum-limits.js";
 import type { ElectrumTransactions } from "./electrum-transactions.js";
 
-/** transactions - of a history that are looked at beside one another; the first is alone, since most often it is the one. */
-const PARALLEL = 8;
+/** transactions - of a history that are looked at beside one another; what they spend answers later questions, too. */
+const PARALLEL = 16;
 
 /** Spends that a script's history showed, mined ones alone: what waits in the mempool may be replaced. */
 interface KnownSpends {
@@ -69,8 +69,8 @@ export class ElectrumOutspends {
     const candidates = laterThan(history, funder);
     if (candidates.length > limits.historyMaxEntries) throw tooLong(this.#calls.url);
     const spends = this.#spendsOf(script);
-    for (let at = 0; at < candidates.length; at += at === 0 ? 1 : PARALLEL) {
-      const next = candidates.slice(at, at === 0 ? 1 : at + PARALLEL);
+    for (let at = 0; at < candidates.length; at += PARALLEL) {
+      const next = candidates.slice(at, at + PARALLEL);
       const found = (await Promise.all(next.map((entry) => this.#note(spends, entry, outpoint, signal)))).find(
         (spend) => spend !== null,
       );

@@ -1,7 +1,7 @@
 import { choosesCertificates, openChannel, transports } from "#electrum-channel";
 import { assertBytes, assertInteger, invalidArgument } from "../../bytes/guards.js";
 import { isHex } from "../../bytes/hex.js";
-import { HawserError, isHawserError } from "../../errors.js";
+import { HawserError } from "../../errors.js";
 import type {
   CallOptions,
   ChainSource,
@@ -19,7 +19,7 @@ import { quietTimer } from "../../runtime/quiet-timer.js";
 import { parseTransaction } from "../transaction.js";
 import { ElectrumCalls } from "./electrum-calls.js";
 import type { ElectrumTls } from "./electrum-channel.js";
-import { type ClientParts, ElectrumClient } from "./electrum-client.js";
+import { type ClientParts, closedSource, ElectrumClient } from "./electrum-client.js";
 import { invalidAnswer, serverRefusal } from "./electrum-error.js";
 import { ElectrumHeaders } from "./electrum-headers.js";
 import { fetchInclusion } from "./electrum-inclusion.js";
@@ -89,7 +89,7 @@ class ConnectedSource implements ElectrumSource {
   readonly #headers: ElectrumHeaders;
   readonly #transactions: ElectrumTransactions;
   readonly #outspends: ElectrumOutspends;
-  readonly #watchers = new Set<ElectrumClient>();
+  readonly #closing = new AbortController();
 
   constructor(label: string, parts: ClientParts) {
     this.label = label;
@@ -185,20 +185,19 @@ class ConnectedSource implements ElectrumSource {
     for (const script of scripts) assertBytes("script", script);
     // On a connection of its own, so that the server forgets the subscriptions with it.
     const client = new ElectrumClient(this.#parts);
-    const signal = options.signal ?? new AbortController().signal;
-    this.#watchers.add(client);
+    const closing = this.#closing.signal;
+    const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
     try {
       await watchScripts(client, this.#parts.clock, scripts.slice(), onChange, signal);
-    } catch (error) {
-      if (!isHawserError(error, "NETWORK_ABORTED") || !signal.aborted) throw error;
     } finally {
-      this.#watchers.delete(client);
       client.close();
     }
+    if (options.signal?.aborted !== true) throw closedSource(this.#calls.url);
   }
 
   async close(): Promise<void> {
-    for (const client of [this.#client, ...this.#watchers]) client.close();
+    this.#closing.abort();
+    this.#client.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

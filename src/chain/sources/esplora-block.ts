@@ -23,7 +23,7 @@ export async function fetchBlockEntries(
   const hash = parseHash(await http.get(heightPath, options), http.urlOf(heightPath));
   const path = `block/${hash}/raw`;
   const url = http.urlOf(path);
-  const raw = await http.get(path, { ...options, maxBytes: limits.blockMaxBytes });
+  const raw = await http.get(path, { ...options, maxBytes: limits.blockMaxBytes, shared: true, binary: true });
   const block = parseBlock(raw, (reason) => invalidAnswer(url, reason));
   if (block.hash !== hash) throw invalidAnswer(url, "another block");
   const pays = ({ outputs }: Transaction): boolean => outputs.some((output) => equalBytes(output.script, script));

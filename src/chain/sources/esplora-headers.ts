@@ -4,7 +4,8 @@ import type { CallOptions, SourceTip } from "../../ports.js";
 import { type Block, blocksAnswer, invalidAnswer, parseAnswer, rebuildHeader } from "./esplora-answers.js";
 import type { EsploraHttp } from "./esplora-http.js";
 
-const BLOCKS_PER_PAGE = 10;
+/** Servers can be set up for more; none is known that gives less. */
+export const BLOCKS_PER_PAGE = 10;
 // Within the time of one call, also from a slow server; callers ask again for the rest.
 const MAX_PAGES_PER_CALL = 40;
 const MAX_PARALLEL_PAGES = 6;
@@ -79,7 +80,7 @@ async function fetchPage(
   path: string,
   options: CallOptions,
 ): Promise<{ readonly blocks: readonly Block[]; readonly headers: readonly Uint8Array[] } | null> {
-  const bytes = await http.find(path, options);
+  const bytes = await http.find(path, { ...options, shared: true });
   if (bytes === null) return null;
   const url = http.urlOf(path);
   const blocks = parseAnswer(blocksAnswer, bytes, url).reverse();

@@ -4,6 +4,9 @@ import type { CallOptions, HistoryEntry, HistoryMark } from "../../ports.js";
 import { confirmedHeight, historyAnswer, invalidAnswer, parseAnswer } from "./esplora-answers.js";
 import type { EsploraHttp } from "./esplora-http.js";
 
+/** transactions - a page with fewer mined ones is shorter than any server is set up for, so it was the last. */
+const FULL_PAGE = 10;
+
 /** Which part of which script's history is asked for. */
 export interface HistoryBefore {
   readonly script: Uint8Array;
@@ -14,7 +17,8 @@ export interface HistoryBefore {
 
 /**
  * All transactions of a script. Servers list the mempool and the newest confirmed ones first, then pages of older ones.
- * Page sizes differ between servers, so only a page without confirmed transactions proves the end (V5).
+ * Page sizes differ between servers, so only a page without confirmed transactions proves the end (V5), and the first one
+ * does not where it lists the mempool: on servers of mempool/electrs what is in the mempool takes the place of the rest.
  *
  * @throws NETWORK_TIME_LIMIT when the history is longer than `limits.historyMaxEntries`: too large is "not answered"
  */
@@ -24,7 +28,7 @@ export async function fetchHistory(
   options: CallOptions,
 ): Promise<readonly HistoryEntry[]> {
   const pages = new Pages(http, path, options);
-  await pages.readToEnd(await pages.read(`${path}/txs`));
+  await pages.readToEnd(await pages.readNewest());
   return pages.entries;
 }
 
@@ -43,7 +47,7 @@ export async function fetchHistoryBefore(
 ): Promise<readonly HistoryEntry[]> {
   const { script, path, before } = asked;
   const newest = new Pages(http, path, options);
-  const oldest = await newest.read(`${path}/txs`).catch((error: unknown) => {
+  const oldest = await newest.readNewest().catch((error: unknown) => {
     // A server may refuse the newest of a history that is long, and still go on from a place in it.
     if (isHawserError(error, "NETWORK_STATUS")) return undefined;
     throw error;
@@ -70,6 +74,8 @@ class Pages {
   readonly #options: CallOptions;
   readonly #found = new Map<string, HistoryEntry>();
   #bytesLeft: number = limits.sourceMaxBytes;
+  /** Mined transactions on the page that was read last. */
+  #minedOnPage = 0;
 
   constructor(http: EsploraHttp, path: string, options: CallOptions) {
     this.#http = http;
@@ -86,8 +92,31 @@ class Pages {
     return typeof this.#found.get(txid)?.height === "number";
   }
 
+  /** Reads the mempool and the newest mined ones; gives the last mined one, or null if there is none at all. */
+  async readNewest(): Promise<string | null> {
+    const last = await this.#read(`${this.#path}/txs`);
+    // V5: unmined ones, of which anybody can make fifty, must not pass for the whole of a history.
+    return last === null && this.#found.size > 0 ? this.#read(`${this.#path}/txs/chain`) : last;
+  }
+
+  /** Reads the pages of what is older than `last`. */
+  async readToEnd(last: string | null): Promise<void> {
+    for (let oldest = last; oldest !== null; ) {
+      const before = this.#found.size;
+      const wasFull = this.#minedOnPage >= FULL_PAGE;
+      const from = oldest;
+      const path = `${this.#path}/txs/chain/${from}`;
+      oldest = await this.#read(path);
+      // A server that repeats itself would keep the reader paging.
+      if (oldest !== null && this.#found.size === before) {
+        throw invalidAnswer(this.#http.urlOf(path), "a page without anything new");
+      }
+      if (oldest === null && wasFull) await this.#assertMined(from);
+    }
+  }
+
   /** Reads the page at `path`; gives the last mined transaction on it, or null if there is none. */
-  async read(path: string): Promise<string | null> {
+  async #read(path: string): Promise<string | null> {
     const url = this.#http.urlOf(path);
     const maxBytes = Math.min(this.#bytesLeft, limits.sourceAnswerMaxBytes);
     const bytes = await this.#http.get(path, { ...this.#options, maxBytes });
@@ -96,20 +125,20 @@ class Pages {
       return { txid, height: confirmedHeight(status, url) };
     });
     this.add(page);
-    return page.filter(({ height }) => height !== null).at(-1)?.txid ?? null;
+    const mined = page.filter(({ height }) => height !== null);
+    this.#minedOnPage = mined.length;
+    return mined.at(-1)?.txid ?? null;
   }
 
-  /** Reads the pages of what is older than `last`. */
-  async readToEnd(last: string | null): Promise<void> {
-    for (let oldest = last; oldest !== null; ) {
-      const before = this.#found.size;
-      const path = `${this.#path}/txs/chain/${oldest}`;
-      oldest = await this.read(path);
-      // A server that repeats itself would keep the reader paging.
-      if (oldest !== null && this.#found.size === before) {
-        throw invalidAnswer(this.#http.urlOf(path), "a page without anything new");
-      }
-    }
+  /**
+   * V5: behind a transaction that a reorganisation took out of the chain servers list nothing, as at the end.
+   *
+   * @throws NETWORK_ANSWER_INVALID
+   */
+  async #assertMined(txid: string): Promise<void> {
+    const path = `tx/${txid}/merkle-proof`;
+    if ((await this.#http.find(path, this.#options)) !== null) return;
+    throw invalidAnswer(this.#http.urlOf(this.#path), "its blocks changed while it was read");
   }
 
   /** @throws NETWORK_TIME_LIMIT */

@@ -7,16 +7,20 @@ import { limits } from "../../limits.js";
 import type {
   CallOptions,
   ChainSource,
+  Clock,
   HistoryEntry,
   HistoryOptions,
   InclusionClaim,
   Outpoint,
   Outspend,
+  Random,
   SourceTip,
   UnspentOutput,
 } from "../../ports.js";
+import { systemClock } from "../../runtime/clock.js";
 import { type HttpHeaders, parseHttpBase } from "../../runtime/http-base.js";
 import { statusError } from "../../runtime/http-client.js";
+import { systemRandom } from "../../runtime/random.js";
 import { parseTransaction } from "../transaction.js";
 import {
   confirmedHeight,
@@ -29,7 +33,7 @@ import {
   parseText,
   unspentAnswer,
 } from "./esplora-answers.js";
-import { fetchHeaders, fetchTip } from "./esplora-headers.js";
+import { BLOCKS_PER_PAGE, fetchHeaders, fetchTip } from "./esplora-headers.js";
 import { fetchHistory, fetchHistoryBefore } from "./esplora-history.js";
 import { EsploraHttp } from "./esplora-http.js";
 
@@ -39,27 +43,47 @@ export interface EsploraOptions {
   readonly label?: string | undefined;
   /** Credentials and other request headers, sent to the base URL's origin only. In browsers they cause a preflight. */
   readonly headers?: HttpHeaders | undefined;
+  /** Requests to the server at the same time. Default 8. */
+  readonly maxConcurrentRequests?: number | undefined;
+  /** Default: as fast as answers come, until the server says that it is too fast. */
+  readonly requestsPerSecond?: number | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
 }
+
+/** requests - at the same time: browsers send six to a host, and servers count those of a second. */
+const MAX_CONCURRENT_REQUESTS = 8;
 
 /**
  * A chain source that speaks Esplora's HTTP interface (Blockstream/electrs and its forks), in Node and browsers.
  *
  * The mempool part of a history holds at most the 50 transactions that such servers list; the confirmed part is
  * complete or the call fails. A history `before` a transaction that is not among the newest costs the raw block of that
- * transaction, up to 4 MB, since such servers do not list a block in its order. Redirects are followed within the origin of the base URL only.
+ * transaction, up to 4 MB, since such servers do not list a block in its order. Redirects are followed within the origin
+ * of the base URL only. Where the server says that it is asked too much (429, or 503 with Retry-After), or a connection
+ * breaks, a GET is sent again within a few seconds, and further requests come more slowly.
  *
  * All methods throw `NETWORK_UNREACHABLE`, `NETWORK_STATUS`, `NETWORK_TOO_LARGE`, `NETWORK_ANSWER_INVALID` and
  * `NETWORK_ABORTED`; `history` also `NETWORK_TIME_LIMIT` above 2,000 entries, and `broadcast` `CHAIN_BROADCAST_REFUSED`.
  *
- * @throws INPUT_URL_INVALID
+ * @throws INPUT_URL_INVALID, INPUT_INVALID
  */
 export function esplora(baseUrl: string, options: EsploraOptions = {}): ChainSource {
-  const base = parseHttpBase(baseUrl);
-  return new EsploraSource(options.label ?? base.label, new EsploraHttp(base, options.headers));
+  const { clock = systemClock, random = systemRandom, requestsPerSecond } = options;
+  const { maxConcurrentRequests = MAX_CONCURRENT_REQUESTS } = options;
+  assertInteger("maxConcurrentRequests", maxConcurrentRequests, 1);
+  if (requestsPerSecond !== undefined && !(requestsPerSecond > 0)) {
+    throw invalidArgument("requestsPerSecond", "a number above 0", requestsPerSecond);
+  }
+  const base = parseHttpBase(baseUrl.replace(/\/+$/, ""));
+  const { headers } = options;
+  const http = new EsploraHttp(base, { headers, clock, random, maxConcurrentRequests, requestsPerSecond });
+  return new EsploraSource(options.label ?? base.label, http);
 }
 
 class EsploraSource implements ChainSource {
   readonly label: string;
+  readonly headersPerRequest = BLOCKS_PER_PAGE;
   readonly #http: EsploraHttp;
 
   constructor(label: string, http: EsploraHttp) {
@@ -87,12 +111,17 @@ class EsploraSource implements ChainSource {
   }
 
   async transaction(txid: string, options: CallOptions = {}): Promise<Uint8Array | null> {
-    return this.#http.find(`tx/${checkedTxid(txid)}/raw`, { ...options, maxBytes: limits.transactionMaxBytes });
+    return this.#http.find(`tx/${checkedTxid(txid)}/raw`, {
+      ...options,
+      maxBytes: limits.transactionMaxBytes,
+      shared: true,
+      binary: true,
+    });
   }
 
   async inclusion(txid: string, _height: number, options: CallOptions = {}): Promise<InclusionClaim | null> {
     const path = `tx/${checkedTxid(txid)}/merkle-proof`;
-    const bytes = await this.#http.find(path, options);
+    const bytes = await this.#http.find(path, { ...options, shared: true });
     if (bytes === null) return null;
     const { block_height: height, merkle, pos } = parseAnswer(merkleProofAnswer, bytes, this.#http.urlOf(path));
     return { height, position: pos, branch: merkle.map((hash) => reversed(decodeHex(hash, 32))) };
@@ -133,7 +162,9 @@ class EsploraSource implements ChainSource {
   async feeRate(targetBlocks: number, options: CallOptions = {}): Promise<number> {
     assertInteger("targetBlocks", targetBlocks, 1);
     const url = this.#http.urlOf("fee-estimates");
-    const answer = parseAnswer(feesAnswer, await this.#http.get("fee-estimates", options), url);
+    const bytes = await this.#http.find("fee-estimates", options);
+    if (bytes === null) return this.#recommendedFee(targetBlocks, options);
+    const answer = parseAnswer(feesAnswer, bytes, url);
     const estimates = Object.entries(answer)
       .map(([target, feeRate]) => ({ target: Number(target), feeRate }))
       .filter(({ target, feeRate }) => Number.isSafeInteger(target) && target > 0 && feeRate > 0)
@@ -141,6 +172,15 @@ class EsploraSource implements ChainSource {
     const chosen = estimates.find(({ target }) => target >= targetBlocks) ?? estimates[estimates.length - 1];
     if (chosen === undefined) throw invalidAnswer(url, "no estimate");
     return chosen.feeRate;
+  }
+
+  /** Servers of mempool/mempool without the estimates of Esplora name a few rates. */
+  async #recommendedFee(targetBlocks: number, options: CallOptions): Promise<number> {
+    const path = "v1/fees/recommended";
+    const rates = parseAnswer(feesAnswer, await this.#http.get(path, options), this.#http.urlOf(path));
+    const rate = rates[targetBlocks <= 2 ? "fastestFee" : targetBlocks <= 5 ? "halfHourFee" : "hourFee"] ?? 0;
+    if (rate > 0) return rate;
+    throw invalidAnswer(this.#http.urlOf(path), "no estimate");
   }
 
   async broadcast(raw: Uint8Array, options: CallOptions = {}): Promise<void> {

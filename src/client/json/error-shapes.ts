@@ -109,7 +109,7 @@ export const errorShapes = {
   NETWORK_HOST_REFUSED: z.strictObject({ url: text, reason: text }),
   NETWORK_ABORTED: z.strictObject({ operation: text }),
   NETWORK_TIME_LIMIT: z.strictObject({ limit: text, max: number }),
-  CACHE_MISS: z.strictObject({ what: z.enum(["name", "profile", "node", "record", "object"]), which: text }),
+  CACHE_MISS: z.strictObject({ what: z.enum(["name", "profile", "node", "record", "object", "headers"]), which: text }),
   CACHE_UNAVAILABLE: z.strictObject({ reason: text }),
   CACHE_CORRUPT: z.strictObject({ key: text, reason: text }),
   CONFLICT_NAME_MOVED: z.strictObject({ name: text, expected: text, got: text, state: nameNow }),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { esplora } from "../../../../src/chain/sources/esplora.js";
 import type { ChainSource } from "../../../../src/ports.js";
+import { HastyClock } from "../../hasty-clock.js";
 import { expectCode } from "../../storage/expect-code.js";
 import { reply, serve, type TestServer } from "../../storage/serve.js";
 import { type EsploraBlock, headerOf, makeBlocks } from "./blocks.js";
@@ -66,7 +67,7 @@ beforeEach(async () => {
       else reply(response, 200, typeof answer === "string" ? answer : JSON.stringify(answer));
     });
   });
-  source = esplora(server.url);
+  source = esplora(server.url, { clock: new HastyClock() });
 });
 afterEach(() => server.close());
 

@@ -8,6 +8,7 @@ import { merkleRoot } from "../../../../src/chain/merkle.js";
 import { esplora } from "../../../../src/chain/sources/esplora.js";
 import { parseTransaction, type Transaction } from "../../../../src/chain/transaction.js";
 import type { ChainSource, HistoryEntry } from "../../../../src/ports.js";
+import { HastyClock } from "../../hasty-clock.js";
 import { expectCode } from "../../storage/expect-code.js";
 import { reply, serve, type TestServer } from "../../storage/serve.js";
 import { GENESIS_TIME_SEC, mineHeader } from "../mining.js";
@@ -31,7 +32,7 @@ beforeEach(async () => {
     const [status, body] = answers[`${method} ${path}`] ?? [404, "not found"];
     reply(response, status, body);
   });
-  source = esplora(`${server.url}/api`);
+  source = esplora(`${server.url}/api`, { clock: new HastyClock() });
 });
 afterEach(() => server.close());
 
@@ -124,9 +125,50 @@ describe("esplora", () => {
       get(first, page(1, 1_000));
       get(after(id(1_000)), page(1_001, 1_000));
       get(after(id(2_000)), []);
+      get(`tx/${id(2_000)}/merkle-proof`, { block_height: 100, merkle: [], pos: 0 });
       expect(await source.history(SCRIPT)).toHaveLength(2_000);
       get(after(id(2_000)), page(2_001, 1));
       await expectCode("NETWORK_TIME_LIMIT", () => source.history(SCRIPT));
+    });
+
+    it("V5: fifty in the mempool do not hide what is mined, as servers of mempool/electrs list them", async () => {
+      get(
+        first,
+        Array.from({ length: 50 }, (_, i) => entry(id(100 + i), null)),
+      );
+      get(`${first}/chain`, [entry(id(1), 103), entry(id(2), 102)]);
+      get(after(id(2)), [entry(id(3), 5)]);
+      get(after(id(3)), []);
+      const entries = await source.history(SCRIPT);
+      expect(entries.filter(({ height }) => height !== null).map(({ txid }) => txid)).toEqual([id(1), id(2), id(3)]);
+      expect(entries).toHaveLength(53);
+      // A mempool page alone proves nothing: without the second one there is no answer.
+      get(`${first}/chain`, "gone", 404);
+      await expectCode("NETWORK_STATUS", () => source.history(SCRIPT));
+    });
+
+    it("V5: where a reorganisation takes the last one of a full page there is no answer", async () => {
+      const page = Array.from({ length: 25 }, (_, i) => entry(id(i + 1), 100 - i));
+      get(first, page);
+      get(after(id(25)), []);
+      await expectCode("NETWORK_ANSWER_INVALID", () => source.history(SCRIPT));
+      get(`tx/${id(25)}/merkle-proof`, { block_height: 76, merkle: [], pos: 0 });
+      expect(await source.history(SCRIPT)).toHaveLength(25);
+      // A page that is not full was the last one in any case.
+      get(first, page.slice(0, 9));
+      get(after(id(9)), []);
+      expect(await source.history(SCRIPT)).toHaveLength(9);
+    });
+
+    it("holds what a block brings between two pages once, with its place", async () => {
+      get(first, [entry(id(1), null), entry(id(2), 101)]);
+      get(after(id(2)), [entry(id(1), 102), entry(id(2), 101), entry(id(3), 100)]);
+      get(after(id(3)), []);
+      expect(await source.history(SCRIPT)).toEqual([
+        { txid: id(1), height: 102 },
+        { txid: id(2), height: 101 },
+        { txid: id(3), height: 100 },
+      ]);
     });
 
     it("V8: a server that repeats a page does not keep the reader paging", async () => {
@@ -138,6 +180,8 @@ describe("esplora", () => {
 
     it.each<[string, unknown]>([
       ["no list", {}],
+      ["a list with nulls", [null]],
+      ["an error that it calls a success", { error: "try again" }],
       ["no txid", [{ status: { confirmed: false } }]],
       ["an upper-case txid", [entry("AA".repeat(32), 5)]],
       ["a path for a txid", [entry(`../${"a".repeat(61)}`, 5)]],
@@ -214,8 +258,9 @@ describe("esplora", () => {
       get(first, []);
       expect(await ask()).toEqual([]);
       get(first, [entry(mark.txid, null)]);
+      get(`${first}/chain`, []);
       expect(await ask()).toEqual([{ txid: mark.txid, height: null }]);
-      expect(paths().every((path) => path === first)).toBe(true);
+      expect(paths()).toEqual([first, first, `${first}/chain`]);
     });
 
     it("V8: goes on from it also where the newest entries are refused", async () => {
@@ -265,6 +310,7 @@ describe("esplora", () => {
       get(after(mark.txid), older(1_000));
       get(after(id(1_999)), older(2_000));
       get(after(id(2_999)), []);
+      get(`tx/${id(2_999)}/merkle-proof`, { block_height: 40, merkle: [], pos: 0 });
       // With the mark itself there is one too many.
       await expectCode("NETWORK_TIME_LIMIT", ask);
       get(after(id(1_999)), older(2_000).slice(1));
@@ -405,6 +451,19 @@ describe("esplora", () => {
   });
 
   describe("feeRate", () => {
+    it("of a server without estimates is one of those that mempool/mempool recommends", async () => {
+      get("v1/fees/recommended", { fastestFee: 9, halfHourFee: 5, hourFee: 2.5, economyFee: 1, minimumFee: 1 });
+      expect(await Promise.all([1, 2, 3, 5, 6, 1_000].map((target) => source.feeRate(target)))).toEqual([
+        9, 9, 5, 5, 2.5, 2.5,
+      ]);
+      for (const body of [{}, { fastestFee: 0 }, { fastestFee: "9" }, []]) {
+        get("v1/fees/recommended", body);
+        await expectCode("NETWORK_ANSWER_INVALID", () => source.feeRate(1));
+      }
+      get("v1/fees/recommended", "none", 404);
+      await expectCode("NETWORK_STATUS", () => source.feeRate(1));
+    });
+
     it("takes the smallest target that is not sooner than asked, else the latest", async () => {
       get("fee-estimates", { "144": 1.5, "2": 30.25, "1008": 1, "6": 12 });
       expect(await source.feeRate(1)).toBe(30.25);
