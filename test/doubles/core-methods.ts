@@ -69,8 +69,12 @@ function scriptsOf({ view }: CoreState, block: ViewBlock): readonly Uint8Array[]
   });
 }
 
+const filters = new Map<string, Uint8Array>();
+
 function filterOf(server: CoreState, block: ViewBlock): Uint8Array {
-  return buildBlockFilter(block.hash, scriptsOf(server, block));
+  const filter = filters.get(block.hash) ?? buildBlockFilter(block.hash, scriptsOf(server, block));
+  filters.set(block.hash, filter);
+  return filter;
 }
 
 function scriptOf(descriptors: unknown): string {
@@ -246,11 +250,12 @@ const gettxoutproof: Method = (server, [txids, hash]) => {
 
 const getrawtransaction: Method = (server, params) => {
   const { view, features } = server;
-  const [txid, verbosity, hash] = params;
+  const [txid, verbosity] = params;
+  const hash = params[2] as string | undefined;
   if (features.kind === "btcd" && params.length > 2) throw new RpcError(-32602, "too many params (expected 2)");
   const tx = view.transaction(String(txid));
   if (hash !== undefined) {
-    const block = view.heightOf(String(hash));
+    const block = view.heightOf(hash);
     if (block === null) throw new RpcError(-5, "Block hash not found");
     if (block > 0 && block < (features.prunedBelow ?? 0)) throw new RpcError(-1, "Block not available");
     if (tx?.height !== block) {
@@ -262,14 +267,13 @@ const getrawtransaction: Method = (server, params) => {
   } else if (tx === null || (tx.height !== null && !features.txIndex)) {
     throw new RpcError(-5, nowhere(features));
   }
-  const height = tx?.height ?? null;
-  if (tx === null || verbosity === 0) return hex(tx?.raw ?? new Uint8Array(0));
+  if (verbosity === 0) return hex(tx.raw);
   const vin = tx.inputs.map(({ txid: from, vout }) => ({
     txid: from,
     vout,
     ...(verbosity === 2 ? { prevout: { generated: false, height: view.transaction(from)?.height } } : {}),
   }));
-  const blockhash = height === null ? undefined : view.blockAt(height)?.hash;
+  const blockhash = tx.height === null ? undefined : view.blockAt(tx.height)?.hash;
   return { txid, vin, ...(blockhash === undefined ? {} : { blockhash }) };
 };
 
@@ -291,12 +295,11 @@ const estimatesmartfee: Method = ({ view }, [target]) => {
     : { feerate: rate / 100_000, blocks: target };
 };
 
-const sendrawtransaction: Method = async ({ chain, view }, [raw]) => {
+const sendrawtransaction: Method = async ({ chain }, [raw]) => {
   try {
     return await chain.submit(Uint8Array.from(Buffer.from(String(raw), "hex")));
   } catch (error) {
     if (!(error instanceof SubmitRefused)) throw error;
-    void view;
     throw new RpcError(error.code, error.message);
   }
 };

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { ViewedChain } from "./chain-view.js";
+import type { ChainView, ViewedChain } from "./chain-view.js";
 import { type CoreFeatures, methodsOf, RpcError } from "./core-methods.js";
 
 export { type CoreFeatures, RpcError } from "./core-methods.js";
@@ -143,12 +143,13 @@ async function answerRpc(
   const wanted = `Basic ${Buffer.from(`${double.user}:${double.password}`).toString("base64")}`;
   if (incoming.headers.authorization !== wanted) return { status: 401, body: "" };
   const request = JSON.parse(body) as Request | readonly Request[];
+  const view = await chain.read();
   if (Array.isArray(request)) {
     const replies: unknown[] = [];
-    for (const one of request as readonly Request[]) replies.push((await reply(double, chain, one)).body);
+    for (const one of request as readonly Request[]) replies.push((await reply(double, chain, view, one)).body);
     return { body: JSON.stringify(replies) };
   }
-  const { status, body: value } = await reply(double, chain, request as Request);
+  const { status, body: value } = await reply(double, chain, view, request as Request);
   return { status, body: JSON.stringify(value) };
 }
 
@@ -162,6 +163,7 @@ interface Request {
 async function reply(
   double: CoreDouble,
   chain: ViewedChain,
+  view: ChainView,
   { id, method, params }: Request,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   const { features } = double;
@@ -171,8 +173,9 @@ async function reply(
     const methods = methodsOf(features);
     const run = Object.hasOwn(methods, method) ? methods[method] : undefined;
     if (run === undefined) throw new RpcError(-32601, "Method not found");
-    const right = async (): Promise<unknown> => run({ view: await chain.read(), chain, features }, params);
-    const result = await (double.replaced[method]?.(params, right) ?? right());
+    const right = async (): Promise<unknown> => run({ view, chain, features }, params);
+    const replaced = double.replaced[method];
+    const result = await (replaced === undefined ? right() : replaced(params, right));
     return { status: 200, body: { jsonrpc: "2.0", result, id } };
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;

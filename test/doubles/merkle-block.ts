@@ -10,7 +10,7 @@ export function buildMerkleBlock(
   wanted: (txid: string) => boolean,
 ): Uint8Array {
   const rows: Buffer[][] = [txids.map((txid) => Buffer.from(txid, "hex").reverse())];
-  const marked: boolean[][] = [txids.map(wanted)];
+  const marked: boolean[][] = [txids.map((txid) => wanted(txid))];
   for (let row = rows[0] ?? []; row.length > 1; row = rows.at(-1) ?? []) {
     const marks = marked.at(-1) ?? [];
     const at = (i: number): Buffer => row[i] ?? row.at(-1) ?? Buffer.alloc(32);

@@ -18,7 +18,7 @@ async function mine(node: Bitcoind, blocks: number, address: string): Promise<vo
   }
 }
 
-describe("what real servers refuse", () => {
+describe("what real servers refuse and tell", () => {
   const open = new Opened();
   let person: Person;
   let address: string;
@@ -60,18 +60,6 @@ describe("what real servers refuse", () => {
     });
     expect(await source.history(SCRIPT)).toEqual([]);
     expect(await source.headers(0, 1_201)).toHaveLength(1_201 * 80);
-  });
-
-  it("V5: a history that is too large for ElectrumX is no answer", async () => {
-    const node = open.use(await startBitcoind({ args: ALL_INDEXES }));
-    await mine(node, 3_800, address);
-    // 350,000 bytes are the least that it takes; at 99 bytes an entry it lists 3,535.
-    const server = open.use(await startElectrumX({ rpc: node.rpc, env: { MAX_SEND: "350000" } }));
-    const source = open.use(electrum(server.wsUrl));
-    await expect(source.history(person.account.script)).rejects.toMatchObject({ outcome: "unknown" });
-    expect(await source.history(SCRIPT)).toEqual([]);
-    const headers = await source.headers(1, 2_016);
-    expect(headers).toHaveLength(2_016 * 80);
   });
 
   it("tells of new blocks and of a script's transactions", async () => {

@@ -1,29 +1,50 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { utf8 } from "../../src/bytes/bytes.js";
 import { memoryCache } from "../../src/cache/memory.js";
+import { bitcoinCore } from "../../src/chain/sources/bitcoin-core.js";
+import { electrum } from "../../src/chain/sources/electrum.js";
+import type { ChainSource } from "../../src/ports.js";
+import { ALL_INDEXES, startBitcoind } from "./daemons/bitcoind.js";
 import { type Btcd, startBtcd } from "./daemons/btcd.js";
 import { eventually } from "./daemons/daemon.js";
+import { startElectrumX } from "./daemons/electrumx.js";
 import { type EsploraMirror, startEsploraMirror } from "./esplora-mirror.js";
 import { NodeWorld } from "./node-world.js";
+import { Opened } from "./opened.js";
 
 const NAME = "alice";
 
 describe("a reorganisation by a second btcd with the longer chain", () => {
+  const open = new Opened();
+  /** Of every kind, over the node that reorganises. */
+  let sources: readonly ChainSource[];
   let world: NodeWorld;
   let other: Btcd;
   let mirror: EsploraMirror;
 
   beforeAll(async () => {
-    world = await NodeWorld.start();
-    other = await startBtcd({ miningAddress: world.minerAddress });
-    mirror = await startEsploraMirror(world.rpc);
+    world = open.use(await NodeWorld.start());
+    other = open.use(await startBtcd({ miningAddress: world.minerAddress }));
+    mirror = open.use(await startEsploraMirror(world.rpc));
+    const core = open.use(await startBitcoind({ args: ALL_INDEXES, peer: world.btcd.peerAddress }));
+    world.followers.push(core.rpc);
+    await world.mine(1);
+    const electrumX = open.use(await startElectrumX({ rpc: core.rpc }));
+    const { user, password } = world.rpc;
+    sources = [
+      mirror.source,
+      bitcoinCore(world.rpc.url, { user, password, label: "btcd" }),
+      bitcoinCore(core.rpc.url, { cookieFile: core.cookieFile, label: "core" }),
+      open.use(electrum(electrumX.tcpUrl, { label: "electrumx" })),
+    ];
   });
 
-  afterAll(async () => {
-    await mirror[Symbol.asyncDispose]();
-    await other.stop();
-    await world[Symbol.asyncDispose]();
-  });
+  afterAll(() => open.close());
+
+  /** Until every source names the tip of btcd. */
+  const followed = async (): Promise<void> => {
+    for (const source of sources) await world.synced(async () => (await source.tip()).hash);
+  };
 
   const bestHash = (node: Btcd): Promise<string> => node.rpc.call<string>("getbestblockhash");
   const meet = async (): Promise<void> => {
@@ -44,8 +65,9 @@ describe("a reorganisation by a second btcd with the longer chain", () => {
     await meet();
     await part();
 
-    const reader = world.reader([mirror.source], { cache: memoryCache() });
+    const reader = world.reader(sources, { cache: memoryCache(), minSources: sources.length });
     const { txids } = await writer.updateProfile(NAME, { about: { written: "twice" } });
+    await followed();
     const shown = await reader.getProfile(NAME);
     expect(shown.found && shown.profile.about).toEqual({ written: "twice" });
     const mined = await world.height();
@@ -54,6 +76,7 @@ describe("a reorganisation by a second btcd with the longer chain", () => {
     const longer = await bestHash(other);
     await meet();
     expect(await bestHash(world.btcd)).toBe(longer);
+    await followed();
 
     const after = await reader.getProfile(NAME);
     expect(after.found && after.profile.about).toEqual({});
@@ -62,6 +85,7 @@ describe("a reorganisation by a second btcd with the longer chain", () => {
     expect(record.found && new TextDecoder().decode(record.data)).toBe("first");
 
     await world.mine(1);
+    await followed();
     const again = await reader.getProfile(NAME);
     expect(again.found && again.profile.about).toEqual({ written: "twice" });
     expect(await world.height()).toBeGreaterThan(mined + 1);

@@ -62,7 +62,7 @@ export const activityResult = z.object({
 /** `getrawmempool`. */
 export const mempoolResult = z.array(hash);
 /** `gettxout`. */
-export const outputResult = z.nullable(z.object({ bestblock: hash }));
+export const outputResult = z.nullable(z.object({ bestblock: hash, confirmations: integer(0, 0x7fff_ffff) }));
 /** `gettxspendingprevout` of one output. */
 export const spenderResult = z.array(
   z.object({ txid: hash, vout: uint32, spendingtxid: z.optional(hash), blockhash: z.optional(hash) }),

@@ -22,6 +22,9 @@ export type BitcoinCoreCredentials =
 /** bytes - of a cookie file: Core writes 75. */
 const COOKIE_MAX_BYTES = 1_024;
 
+/** characters - of what is hidden in messages: a shorter password could not be told from any word. */
+const LEAST_SECRET = 4;
+
 /** The value of an Authorization header, and what must be shown nowhere. */
 export interface Authorization {
   readonly header: string;
@@ -29,7 +32,9 @@ export interface Authorization {
 }
 
 /** @throws INPUT_CONFIG_INVALID */
-export function checkCredentials({ cookieFile, user, password }: BitcoinCoreCredentials): void {
+export function checkCredentials(options: BitcoinCoreCredentials): void {
+  // Callers without types give what they like.
+  const { cookieFile, user, password }: { readonly [Name in keyof BitcoinCoreCredentials]?: unknown } = options;
   const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
   if (cookieFile !== undefined) {
     if (user !== undefined || password !== undefined)
@@ -37,7 +42,7 @@ export function checkCredentials({ cookieFile, user, password }: BitcoinCoreCred
     if (!isText(cookieFile)) throw invalidSetting("cookieFile", "not the path of a file");
     return;
   }
-  if (!isText(user) || user?.includes(":") === true) {
+  if (!isText(user) || String(user).includes(":")) {
     throw invalidSetting("user", "a server needs a cookieFile, or a user (without a colon) and a password");
   }
   if (typeof password !== "string" && typeof password !== "function") throw invalidSetting("password", "missing");
@@ -66,7 +71,10 @@ export async function resolveCredentials(credentials: BitcoinCoreCredentials): P
 function authorizationOf(pair: string): Authorization {
   const encoded = encodeBase64(utf8(pair));
   const password = pair.slice(pair.indexOf(":") + 1);
-  return { header: `Basic ${encoded}`, secrets: [encoded, pair, password].filter((secret) => secret !== "") };
+  return {
+    header: `Basic ${encoded}`,
+    secrets: [encoded, pair, password].filter((secret) => secret.length >= LEAST_SECRET),
+  };
 }
 
 async function readCookie(path: string): Promise<string> {

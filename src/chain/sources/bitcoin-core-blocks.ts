@@ -183,6 +183,8 @@ export class CoreBlocks {
     for (let at = 0; at < params.length; at += CALLS_PER_BATCH) {
       const calls = params.slice(at, at + CALLS_PER_BATCH).map((given) => ({ method, params: given }));
       replies.push(...(await this.#rpc.batch(calls, options)));
+      // Above the tip there is nothing more.
+      if (replies.at(-1)?.ok === false) break;
     }
     return replies;
   }

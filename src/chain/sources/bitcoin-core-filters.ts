@@ -22,7 +22,8 @@ const FILTERS_PER_BATCH = 50;
 const SCAN_POLL_MS = 250;
 /** tries - before a server that is always scanning for others has not answered. */
 const SCAN_TRIES = 100;
-const INDEX = "blockfilterindex=1";
+/** What makes a server keep block filters. */
+export const FILTER_SETTING = "blockfilterindex=1";
 
 /**
  * Finds blocks by their filters (BIP158): by `scanblocks` in the server, or, where that is missing (btcd, Core before
@@ -42,14 +43,15 @@ export class CoreFilters {
   }
 
   /**
-   * Hashes of the blocks in a range, of at most 10,000 blocks, that may pay the script or spend an output of it.
+   * Hashes of the blocks in a range, of at most 10,000 blocks, that may pay the script or spend an output of it; null
+   * where the range's last block is no longer known.
    *
    * @throws CHAIN_SOURCE_UNABLE without a filter index, and while it is being built
    */
-  async relevant(script: Uint8Array, range: BlockRange, options: CallOptions): Promise<readonly string[]> {
+  async relevant(script: Uint8Array, range: BlockRange, options: CallOptions): Promise<readonly string[] | null> {
     if (!this.#rpc.lacks("scanblocks")) {
       const found = await this.#scans.run(options.signal, this.#rpc.label, () => this.#scan(script, range, options));
-      if (found !== null) return found;
+      if (!this.#rpc.lacks("scanblocks")) return found;
     }
     return this.#matchFilters(script, range, options);
   }
@@ -71,6 +73,7 @@ export class CoreFilters {
         await this.#clock.delay(SCAN_POLL_MS, options.signal);
         continue;
       }
+      if (!filter.ok && /block not found/i.test(filter.message)) return null;
       this.#assertIndexed(filter);
       const result = parseResult(this.#rpc, "scanblocks", scanBlocksResult, this.#rpc.resultOf("scanblocks", reply));
       const isWhole = result.completed !== false && result.from_height === from && result.to_height === to;
@@ -106,7 +109,7 @@ export class CoreFilters {
     const calls = hashes.map((hash) => ({ method: "getcfilter", params: [hash, 0] }));
     const replies = await this.#rpc.batch(calls, { ...options, maxBytes });
     return replies.map((reply) => {
-      if (!reply.ok) throw this.#rpc.unable(INDEX, `it keeps no block filters: ${reply.message}`);
+      if (!reply.ok) throw this.#rpc.unable(FILTER_SETTING, `it keeps no block filters: ${reply.message}`);
       return parseHexResult(this.#rpc, "getcfilter", reply.result);
     });
   }
@@ -121,7 +124,7 @@ export class CoreFilters {
   #assertIndexed(reply: RpcReply): void {
     if (reply.ok) return;
     if (/not enabled/i.test(reply.message)) {
-      throw this.#rpc.unable(INDEX, "it keeps no block filters, so that it cannot tell a script's history");
+      throw this.#rpc.unable(FILTER_SETTING, "it keeps no block filters, so that it cannot tell a script's history");
     }
     throw this.#rpc.unable(null, `its block filters do not reach the tip yet: ${reply.message}`);
   }

@@ -87,7 +87,8 @@ export class CoreScan {
     return scan;
   }
 
-  async #advance(scan: ScriptScan, { to, done }: ScanUntil, options: CallOptions): Promise<FoundHistory> {
+  async #advance(scan: ScriptScan, { to: wanted, done }: ScanUntil, options: CallOptions): Promise<FoundHistory> {
+    let to = wanted;
     let reorgs = 0;
     await this.#dropStale(scan, to, options);
     while (scan.next <= to.height && done?.(scan.found) !== true) {
@@ -97,12 +98,15 @@ export class CoreScan {
       const end = { height, hash: height === to.height ? to.hash : await this.#blocks.hashAt(height, options) };
       const range = { from: scan.next, to: end.height, toHash: end.hash };
       const hashes = await this.#filters.relevant(scan.script, range, options);
-      const isOneChain = await this.#isStill([...scan.marks.slice(-1), end], options);
+      // V6: what was found is of one chain only if both ends of it are in the best chain now.
+      const isOneChain = hashes !== null && (await this.#isStill([...scan.marks.slice(-1), end], options));
       if (isOneChain && (await this.#readBlocks(scan, hashes, range, options))) {
         scan.commit(null, end);
         continue;
       }
       if (++reorgs > MOST_REORGS) throw this.#rpc.unable(null, "its chain kept changing");
+      const best = await this.#blocks.best(options);
+      to = best.height < wanted.height ? best : { ...wanted, hash: await this.#blocks.hashAt(wanted.height, options) };
       await this.#dropStale(scan, to, options);
     }
     return scan.found;

@@ -3,6 +3,7 @@ import { isHawserError } from "../../errors.js";
 import type { CallOptions, Clock, Outpoint, Outspend, UnspentOutput } from "../../ports.js";
 import { outputResult, parseResult, satsOf, scanOutputsResult, spenderResult } from "./bitcoin-core-answers.js";
 import type { CoreBlocks } from "./bitcoin-core-blocks.js";
+import { FILTER_SETTING } from "./bitcoin-core-filters.js";
 import type { CoreMempool } from "./bitcoin-core-mempool.js";
 import type { KnownPlaces } from "./bitcoin-core-places.js";
 import type { CoreRpc, RpcReply } from "./bitcoin-core-rpc.js";
@@ -28,7 +29,7 @@ const ABORT_TIMEOUT_MS = 5_000;
 /** tries - before a server that is always scanning for others has not answered. */
 const SCAN_TRIES = 100;
 const CALLS_PER_BATCH = 500;
-const SPENDER_SETTINGS = "txospenderindex=1 (Bitcoin Core 31 and later) or blockfilterindex=1";
+const SPENDER_SETTINGS = `txospenderindex=1 (Bitcoin Core 31 and later) or ${FILTER_SETTING}`;
 
 /** Whether outputs are spent, and by what. */
 export class CoreSpends {
@@ -54,7 +55,7 @@ export class CoreSpends {
     const from = places.get(outpoint.txid)?.height ?? scanFrom;
     const done = ({ outputs }: FoundHistory): boolean => (outputs.get(key)?.spentBy ?? null) !== null;
     const found = await scan.find(script, { to, from, done }, options).catch((error: unknown) => {
-      const isIndex = isHawserError(error, "CHAIN_SOURCE_UNABLE") && error.details.setting !== null;
+      const isIndex = isHawserError(error, "CHAIN_SOURCE_UNABLE") && error.details.setting === FILTER_SETTING;
       throw isIndex ? rpc.unable(SPENDER_SETTINGS, `it keeps nothing that tells what spends an output`) : error;
     });
     const output = found.outputs.get(key);

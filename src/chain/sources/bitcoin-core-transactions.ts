@@ -3,7 +3,7 @@ import { limits } from "../../limits.js";
 import type { CallOptions, InclusionClaim } from "../../ports.js";
 import { merkleBranch } from "../merkle.js";
 import { type MerkleBlock, parseMerkleBlock } from "../merkle-block.js";
-import { parseHexResult, parseResult, placeResult, previousResult } from "./bitcoin-core-answers.js";
+import { outputResult, parseHexResult, parseResult, placeResult, previousResult } from "./bitcoin-core-answers.js";
 import type { CoreBlocks, Place } from "./bitcoin-core-blocks.js";
 import type { KnownPlaces } from "./bitcoin-core-places.js";
 import type { CoreRpc, RpcReply } from "./bitcoin-core-rpc.js";
@@ -15,6 +15,8 @@ const NOWHERE = /no such mempool or blockchain transaction|no information availa
 const TXINDEX = "txindex=1";
 const INVALID_PARAMS = -32_602;
 const GENESIS_HEIGHT = 0;
+/** outputs - of a transaction whose coins are asked for. */
+const COINS_TRIED = 8;
 
 /** Transactions and their proofs, without a transaction index wherever the block is known or can be found out. */
 export class CoreTransactions {
@@ -38,7 +40,7 @@ export class CoreTransactions {
     const reply = await this.#fetchPlain(txid, options);
     if (reply.ok) return parseHexResult(this.#rpc, "getrawtransaction", reply.result);
     if (NOWHERE.test(reply.message)) return null;
-    const found = await this.#find(txid, options);
+    const found = (await this.#findBySpender(txid, options)) ?? (await this.#findByCoin(txid, options));
     const raw = found === null ? null : await this.#fetchFrom(txid, found, options);
     if (raw === null) throw this.#unfound(txid, reply.message);
     return raw;
@@ -51,12 +53,19 @@ export class CoreTransactions {
     if (claimed !== null) return claimed;
     const near = await this.#proveNear(txid, nearHeight, options);
     if (near !== null) return near;
-    const found = await this.#find(txid, options);
+    const maxBytes = 2 * limits.sourceAnswerMaxBytes;
+    const reply = await this.#rpc.try("getrawtransaction", [txid, 1], { ...options, maxBytes });
+    if (!reply.ok && NOWHERE.test(reply.message)) return null;
+    const said = reply.ok ? parseResult(this.#rpc, "getrawtransaction", placeResult, reply.result) : null;
+    // One of the mempool is in no block.
+    if (said !== null && said.blockhash === undefined) return null;
+    const found =
+      said?.blockhash === undefined
+        ? ((await this.#findBySpender(txid, options)) ?? (await this.#findByCoin(txid, options)))
+        : await this.#placeOf(said.blockhash, options);
     const proven = found === null ? null : await this.#prove(txid, found, options);
     if (proven !== null) return proven;
-    const reply = await this.#fetchPlain(txid, options);
-    if (reply.ok || NOWHERE.test(reply.message)) return null;
-    throw this.#unfound(txid, reply.message);
+    throw this.#unfound(txid, reply.ok ? "its answers contradict each other" : reply.message);
   }
 
   #fetchPlain(txid: string, options: CallOptions): Promise<RpcReply> {
@@ -118,42 +127,41 @@ export class CoreTransactions {
     return { height: place.height, position, branch: merkleBranch(txids, position) };
   }
 
-  /** Where a transaction was mined, as far as the server's indexes, coins and undo data tell; null where they do not. */
-  async #find(txid: string, options: CallOptions): Promise<Place | null> {
-    const hash =
-      (await this.#findByOutput(txid, options)) ??
-      (await this.#findBySpender(txid, options)) ??
-      (await this.#findByIndex(txid, options));
-    if (hash === null) return null;
+  async #placeOf(hash: string, options: CallOptions): Promise<Place | null> {
     const [height] = await this.#blocks.heightsOf([hash], options);
-    if (height === undefined || height === null) return null;
-    const place = { hash, height };
-    this.#places.note(txid, place);
-    return place;
-  }
-
-  /** Without a block's hash a proof is given where an output is unspent, or there is an index. */
-  async #findByOutput(txid: string, options: CallOptions): Promise<string | null> {
-    const reply = await this.#rpc.try("gettxoutproof", [[txid]], options);
-    return reply.ok ? this.#parseProof(txid, reply.result).hash : null;
+    return height === undefined || height === null ? null : { hash, height };
   }
 
   /** The undo data of a known spender tells at which height what it spends was mined (Core 25). */
-  async #findBySpender(txid: string, options: CallOptions): Promise<string | null> {
+  async #findBySpender(txid: string, options: CallOptions): Promise<Place | null> {
     const spender = this.#places.spenderOf(txid);
     if (spender === null || !this.#takesBlock) return null;
-    const reply = await this.#rpc.try("getrawtransaction", [spender.txid, 2, spender.hash], options);
+    const maxBytes = 2 * limits.sourceAnswerMaxBytes;
+    const params = [spender.txid, 2, spender.hash];
+    const reply = await this.#rpc.try("getrawtransaction", params, { ...options, maxBytes });
     if (!reply.ok) return null;
     const { vin } = parseResult(this.#rpc, "getrawtransaction", previousResult, reply.result);
     const height = vin.find((input) => input.txid === txid)?.prevout?.height;
-    return height === undefined ? null : this.#blocks.hashAt(height, options);
+    return height === undefined ? null : { height, hash: await this.#blocks.hashAt(height, options) };
   }
 
-  async #findByIndex(txid: string, options: CallOptions): Promise<string | null> {
-    const maxBytes = 2 * limits.sourceAnswerMaxBytes;
-    const reply = await this.#rpc.try("getrawtransaction", [txid, 1], { ...options, maxBytes });
-    if (!reply.ok) return null;
-    return parseResult(this.#rpc, "getrawtransaction", placeResult, reply.result).blockhash ?? null;
+  /**
+   * An unspent output tells how deep its transaction lies. Not asked of `gettxoutproof`, which looks for it among all
+   * outputs that a transaction could have: seconds of the server's time where all are spent.
+   */
+  async #findByCoin(txid: string, options: CallOptions): Promise<Place | null> {
+    const calls = Array.from({ length: COINS_TRIED }, (_, vout) => ({
+      method: "gettxout",
+      params: [txid, vout, false],
+    }));
+    for (const reply of await this.#rpc.batch(calls, options)) {
+      const coin = reply.ok ? parseResult(this.#rpc, "gettxout", outputResult, reply.result) : null;
+      if (coin === null) continue;
+      const tip = await this.#placeOf(coin.bestblock, options);
+      const height = (tip?.height ?? -1) - coin.confirmations + 1;
+      return height < 0 ? null : { height, hash: await this.#blocks.hashAt(height, options) };
+    }
+    return null;
   }
 
   #parseProof(

@@ -1,15 +1,28 @@
 import type { Clock } from "../../ports.js";
 import { electrumLimits } from "./electrum-limits.js";
 
-/** An answer that was filled up with spaces ends in at least as many, before its last bracket. */
-const PADDING = " ".repeat(8);
+/** bytes - of spaces before a message's last bracket, which no encoder writes for another reason. */
+const MIN_PADDING = 8;
 
 /**
- * Whether a message was filled up. Servers that do so (spesmilo/electrumx, over TCP and TLS) send at once only what makes
- * 1,024 bytes, and keep less for up to a second, in case more comes.
+ * bytes - of the spaces that a message was filled up with, before its last bracket. Servers that do so
+ * (spesmilo/electrumx, over TCP and TLS) send packets of a power of two, from 1,024 bytes on, and keep what makes less
+ * back for up to a second, in case more comes.
  */
-export function isPadded(message: string): boolean {
-  return message.at(-2) === " " && message.slice(0, -1).endsWith(PADDING);
+export function paddingBytes(message: string): number {
+  let start = message.length - 1;
+  while (start > 0 && message.charCodeAt(start - 1) === 0x20) start--;
+  return Math.max(0, message.length - 1 - start);
+}
+
+/** Whether so many spaces are there to fill a packet up. */
+export function isPadding(bytes: number): boolean {
+  return bytes >= MIN_PADDING;
+}
+
+/** bytes - of the largest packet that an answer of `bytes` may be filled up to, with others before it. */
+export function paddedBytes(bytes: number): number {
+  return 2 ** (Math.ceil(Math.log2(bytes)) + 1);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Channel, ChannelHandler, ElectrumTls, OpenChannel } from "./electr
 import { invalidAnswer, refusedAnswer, tooLarge, unreachable } from "./electrum-error.js";
 import { electrumLimits } from "./electrum-limits.js";
 import { nestsDeeper } from "./electrum-lines.js";
-import { isPadded, Nudger } from "./electrum-nudge.js";
+import { isPadding, Nudger, paddedBytes, paddingBytes } from "./electrum-nudge.js";
 import type { ElectrumPlace } from "./electrum-url.js";
 
 /** A protocol version that a server chose: 1.4 is `[1, 4]`. */
@@ -57,8 +57,10 @@ export class ElectrumSession implements ChannelHandler {
   readonly #waiting: number[] = [];
   readonly #onEnd = new Set<(error: HawserError) => void>();
   readonly #nudger: Nudger;
-  /** Whether the server keeps small answers back. */
+  /** Whether the server keeps small answers back, and fills up what it sends. */
   #keepsBack = false;
+  /** bytes - of the largest answer that was ever asked for. */
+  #mostAsked: number = electrumLimits.answerMaxBytes;
   #channel: Channel | null = null;
   #version: ProtocolVersion = OLDEST;
   #listener: NotificationListener | null = null;
@@ -113,6 +115,12 @@ export class ElectrumSession implements ChannelHandler {
   }
 
   get maxMessageBytes(): number {
+    // A server that fills up what it sends may do so behind a small answer that follows a large one.
+    return this.#keepsBack ? paddedBytes(this.#mostAsked) : this.#mostWanted;
+  }
+
+  /** bytes - of the largest answer that is still to come. */
+  get #mostWanted(): number {
     let most: number = electrumLimits.answerMaxBytes;
     for (const { maxBytes } of this.#entries.values()) most = Math.max(most, maxBytes);
     return most;
@@ -185,14 +193,15 @@ export class ElectrumSession implements ChannelHandler {
   onMessage(text: string): void {
     if (this.#ended !== null) return;
     this.#heardAtMs = this.#parts.clock.nowMs();
-    this.#keepsBack ||= isPadded(text);
+    this.#keepsBack ||= isPadding(paddingBytes(text));
     const parsed = this.#parse(text);
     if (typeof parsed === "string") {
       this.#end(invalidAnswer(this.#url, parsed));
       return;
     }
-    if ("method" in parsed) this.#notified(parsed.method, parsed.params ?? [], text.length);
-    else this.#answered(parsed.id, parsed, text.length);
+    const bytes = text.length - paddingBytes(text);
+    if ("method" in parsed) this.#notified(parsed.method, parsed.params ?? [], bytes);
+    else this.#answered(parsed.id, parsed, bytes);
   }
 
   onClose(error: HawserError): void {
@@ -254,6 +263,7 @@ export class ElectrumSession implements ChannelHandler {
       const entry = this.#entries.get(id);
       if (entry === undefined) continue;
       this.#inFlight++;
+      this.#mostAsked = Math.max(this.#mostAsked, entry.maxBytes);
       entry.sentAtMs = this.#parts.clock.nowMs();
       const { method, params } = entry;
       this.#channel?.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
@@ -290,7 +300,7 @@ export class ElectrumSession implements ChannelHandler {
 
   #end(error: HawserError): void {
     if (this.#ended !== null) return;
-    const most = this.maxMessageBytes;
+    const most = this.#mostWanted;
     this.#ended = error;
     this.#nudger.stop();
     this.#channel?.close();
