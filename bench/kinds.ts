@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { utf8 } from "../src/bytes/bytes.js";
 import { bitcoinCore } from "../src/chain/sources/bitcoin-core.js";
 import { electrum } from "../src/chain/sources/electrum.js";
 import { esplora } from "../src/chain/sources/esplora.js";
