@@ -26,6 +26,7 @@ async function prepare(name: string, round: number): Promise<void> {
     for (const id of [...rounds.map(String), "known", ...OTHERS]) batch.putMutable(id, utf8("to be deleted"));
     return batch.commit();
   });
+  await world.person.look(name);
   const found = await world.fresh().list(name);
   if (!found.found) throw new Error("nothing was put");
   for await (const entry of found.entries)

@@ -152,6 +152,11 @@ export class Person {
     await reader.close();
   }
 
+  /** Has the person's cache know what there is of a name, as after a round: a run then begins as in any other round. */
+  async look(name: string): Promise<void> {
+    await this.reading((reader) => reader.getProfile(name));
+  }
+
   /** Reads with the cache of this person's program. */
   async reading<T>(read: (reader: Reader) => Promise<T>): Promise<T> {
     const reader = createReader(this.#devnet.readerOptions({ cache: lmdbCache(this.#file("cache")) }));

@@ -15,5 +15,7 @@ export function roundsFrom(round: number): readonly number[] {
 
 /** Registers the name of a round with which a name begins. */
 export async function registerInTurn({ person }: CrashWorld, round: number): Promise<void> {
-  if (roundsFrom(round).length > 0) await person.register(nameOf(round));
+  if (roundsFrom(round).length === 0) return;
+  await person.register(nameOf(round));
+  await person.look(nameOf(round));
 }

@@ -4,7 +4,6 @@ import { encodeHex } from "../../../../src/bytes/hex.js";
 import { networks } from "../../../../src/chain/network.js";
 import { parseRecord, recordDigest } from "../../../../src/mutable/record.js";
 import { parseName } from "../../../../src/name/name.js";
-import { inTurns } from "./turns.js";
 import { type Author, atEveryCall, type Fault, faultModes, type Gate, WriteWorld } from "./world.js";
 
 let world: WriteWorld;
@@ -16,8 +15,6 @@ beforeAll(async () => {
 afterAll(() => world.devnet.close());
 
 const LONG = { timeout: 300_000 };
-/** How many steps one name serves that each take a transaction. */
-const STEPS = 6;
 
 interface Owned {
   readonly name: string;
@@ -25,16 +22,12 @@ interface Owned {
   readonly tenure: string;
 }
 
+/** A name for each step: the run is the same each time, so that its n-th call is the same in every step. */
 async function owner(name: string): Promise<Owned> {
   const author = await world.author(2_000_000n);
   await world.showHeaders(author);
   const { tenure } = await author.writer.registerName(name);
   return { name, author, tenure };
-}
-
-/** A name for each step, and another one before its thread is long. */
-function owners(prefix: string): (step: number) => Promise<Owned> {
-  return inTurns(STEPS, (n) => owner(`${prefix}-${n}`));
 }
 
 /** Everything that one author's programs signed and stored as records. */
@@ -74,9 +67,8 @@ it.each(faultModes)(
   "W3: a change of the profile that is disturbed (%s) at any call is there after the next",
   LONG,
   async (mode) => {
-    const ownerAt = owners(`profile-${mode}`);
     await atEveryCall(mode, async (fault, at) => {
-      const { name, author } = await ownerAt(at);
+      const { name, author } = await owner(`profile-${mode}-${at}`);
       const updates = await author.count("update");
       const first = author.start({ gate: fault.gate }).writer.updateProfile(name, { about: { at } });
       const done = await first.then(() => true).catch(() => false);
@@ -94,9 +86,8 @@ it.each(faultModes)(
   "W3: a first put of an id that is disturbed (%s) at any call takes one transaction and no version twice",
   LONG,
   async (mode) => {
-    const ownerAt = owners(`fresh-${mode}`);
     await atEveryCall(mode, async (fault, at) => {
-      const { name, author, tenure } = await ownerAt(at);
+      const { name, author, tenure } = await owner(`fresh-${mode}-${at}`);
       const id = `id-${at}`;
       const updates = await author.count("update");
       const [one, two] = [utf8(`one ${at}`), utf8(`two ${at}`)];
@@ -145,9 +136,8 @@ it.each(faultModes)(
   "W3: a put of immutable data that is disturbed (%s) at any call takes one transaction",
   LONG,
   async (mode) => {
-    const ownerAt = owners(`object-${mode}`);
     await atEveryCall(mode, async (fault, at) => {
-      const { name, author } = await ownerAt(at);
+      const { name, author } = await owner(`object-${mode}-${at}`);
       const data = utf8(`${mode} ${at}`);
       const updates = await author.count("update");
       const options = { type: "text/plain", fileName: `${at}.txt` };

@@ -3,7 +3,6 @@ import { utf8 } from "../../../../src/bytes/bytes.js";
 import { encodeHex } from "../../../../src/bytes/hex.js";
 import { contentKey } from "../../../../src/immutable/key.js";
 import type { Writer } from "../../../../src/writer.js";
-import { inTurns } from "./turns.js";
 import { type Author, atEveryCall, Recorder, through, WriteWorld } from "./world.js";
 
 let world: WriteWorld;
@@ -15,60 +14,59 @@ beforeEach(async () => {
 afterEach(() => world.devnet.close());
 
 const LONG = { timeout: 300_000 };
-/** How many steps one name serves. */
-const STEPS = 14;
-/** More than any of these writes has effects; and without what the steps delete, more than one node of an index holds. */
-const MOST = 48;
+const NAME = "alice";
+/** More than any of these writes has effects. */
+const MOST = 30;
 
 interface Kind {
-  readonly write: (writer: Writer, name: string, at: number) => Promise<unknown>;
+  readonly write: (writer: Writer, at: string) => Promise<unknown>;
   /** Whether a reader that knows nothing sees it, and sees all of it. */
-  readonly isDone: (name: string, at: number) => Promise<boolean>;
+  readonly isDone: (at: string) => Promise<boolean>;
   readonly transactions: 0 | 1;
 }
 
-async function text(name: string, id: string, reader = world.reader()): Promise<string | null> {
-  const read = await reader.getMutable(name, id);
+async function text(id: string, reader = world.reader()): Promise<string | null> {
+  const read = await reader.getMutable(NAME, id);
   return read.found ? new TextDecoder().decode(read.data) : null;
 }
 
-async function has(name: string, data: string, reader = world.reader()): Promise<boolean> {
-  return (await reader.getImmutable(name, contentKey(utf8(data)))).found;
+async function has(data: string, reader = world.reader()): Promise<boolean> {
+  return (await reader.getImmutable(NAME, contentKey(utf8(data)))).found;
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
   record: {
-    write: (writer, name, at) => writer.putMutable(name, "notes", utf8(String(at))),
-    isDone: async (name, at) => (await text(name, "notes")) === String(at),
+    write: (writer, at) => writer.putMutable(NAME, "notes", utf8(at)),
+    isDone: async (at) => (await text("notes")) === at,
     transactions: 0,
   },
   "new id": {
-    write: (writer, name, at) => writer.putMutable(name, `new/${at}`, utf8("1")),
-    isDone: async (name, at) => (await text(name, `new/${at}`)) === "1",
+    write: (writer, at) => writer.putMutable(NAME, `new/${at}`, utf8("1")),
+    isDone: async (at) => (await text(`new/${at}`)) === "1",
     transactions: 1,
   },
   add: {
-    write: (writer, name, at) => writer.putImmutable(name, utf8(String(at))),
-    isDone: (name, at) => has(name, String(at)),
+    write: (writer, at) => writer.putImmutable(NAME, utf8(at)),
+    isDone: (at) => has(at),
     transactions: 1,
   },
   delete: {
-    write: (writer, name, at) => writer.deleteMutable(name, `old/${at}`),
-    isDone: async (name, at) => (await text(name, `old/${at}`)) === null,
+    write: (writer, at) => writer.deleteMutable(NAME, `old/${at}`),
+    isDone: async (at) => (await text(`old/${at}`)) === null,
     transactions: 1,
   },
   batch: {
-    write: (writer, name, at) => {
+    write: (writer, at) => {
       const batch = writer
-        .batch(name)
+        .batch(NAME)
         .putMutable(`both/${at}`, utf8("1"))
         .putImmutable(utf8(`both ${at}`));
-      return batch.deleteMutable(`old/${at}`).commit();
+      return batch.deleteMutable(`gone/${at}`).commit();
     },
-    isDone: async (name, at) => {
+    isDone: async (at) => {
       const reader = world.reader();
-      const put = (await text(name, `both/${at}`, reader)) === "1";
-      const parts = [put, await has(name, `both ${at}`, reader), (await text(name, `old/${at}`, reader)) === null];
+      const put = (await text(`both/${at}`, reader)) === "1";
+      const parts = [put, await has(`both ${at}`, reader), (await text(`gone/${at}`, reader)) === null];
       // All or nothing.
       expect(new Set(parts).size).toBe(1);
       return parts.every((part) => part);
@@ -81,21 +79,13 @@ const kinds: Readonly<Record<string, Kind>> = {
 const modes = ["before", "lost"] as const;
 const cases = Object.entries(kinds).flatMap(([kind, value]) => modes.map((mode) => [kind, mode, value] as const));
 
-interface Owned {
-  readonly name: string;
-  readonly author: Author;
-}
-
-/** The n-th name, with what any step changes and deletes: the index is as large for each. */
-async function owner(n: number): Promise<Owned> {
-  const name = `alice-${n}`;
+async function owner(): Promise<Author> {
   const author = await world.author(5_000_000n);
-  await world.showHeaders(author);
-  await author.writer.registerName(name);
-  const batch = author.writer.batch(name).putMutable("notes", utf8("0"));
-  for (let at = 1; at <= MOST; at++) batch.putMutable(`old/${at}`, utf8("1"));
+  await author.writer.registerName(NAME);
+  const batch = author.writer.batch(NAME).putMutable("notes", utf8("0"));
+  for (let at = 1; at <= MOST; at++) batch.putMutable(`old/${at}`, utf8("1")).putMutable(`gone/${at}`, utf8("1"));
   await batch.commit();
-  return { name, author };
+  return author;
 }
 
 /** Every transaction that a recorder saw on its way to the source, each once. */
@@ -109,19 +99,19 @@ it.each(cases)(
   "W3: %s, disturbed (%s) at any effect, is finished or shown by `resume`",
   LONG,
   async (_, mode, { write, isDone, transactions }) => {
-    const ownerAt = inTurns(STEPS, owner);
+    const author = await owner();
     const outcomes = new Set<string>();
-    const struck = await atEveryCall(mode, async (fault, at) => {
-      const { name, author } = await ownerAt(at);
+    const struck = await atEveryCall(mode, async (fault, n) => {
+      const at = String(n);
       const recorder = new Recorder();
       const { writer } = author.start({ gate: through(fault.gate, recorder.gate) });
       const again = () => author.start({ gate: recorder.gate }).writer;
-      const isAcknowledged = await write(writer, name, at)
+      const isAcknowledged = await write(writer, at)
         .then(() => true)
         .catch(() => false);
-      if (isAcknowledged) expect(await isDone(name, at)).toBe(true);
+      if (isAcknowledged) expect(await isDone(at)).toBe(true);
 
-      const shown = await author.writer.pending(name);
+      const shown = await author.writer.pending(NAME);
       const wasSent = recorder.count("source.broadcast") > 0;
       const resumed = await again().resume();
       expect(resumed.map(({ id }) => id)).toEqual(shown.map(({ id }) => id));
@@ -129,7 +119,7 @@ it.each(cases)(
         outcomes.add(outcome);
         expect([outcome, error]).toEqual([outcome === "interrupted" ? outcome : "done", null]);
       }
-      const wasFinished = await isDone(name, at);
+      const wasFinished = await isDone(at);
       if (isAcknowledged) expect(wasFinished).toBe(true);
       // What it had sent is there, or it had sent nothing that counts and a call again takes its place.
       if (wasSent) expect(wasFinished).toBe(true);
@@ -137,8 +127,8 @@ it.each(cases)(
       const left = await author.writer.pending();
       expect(left.every(({ state }) => state === "interrupted")).toBe(true);
 
-      await write(again(), name, at);
-      expect(await isDone(name, at)).toBe(true);
+      await write(again(), at);
+      expect(await isDone(at)).toBe(true);
       expect(sentBy(recorder).size).toBe(transactions);
       expect(await author.writer.pending()).toEqual([]);
     });
