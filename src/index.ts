@@ -64,7 +64,7 @@ export function createReader(options: ReaderOptions): Reader {
 }
 
 export type { NetworkId } from "./chain/network.js";
-export type { SourceVerdict } from "./chain/union.js";
+export type { SourceAnswer, SourceReason, SourceVerdict } from "./chain/union.js";
 export { type VerifiedHeaders, type VerifyHeadersOptions, verifyHeaders } from "./chain/verify-header-bytes.js";
 export {
   type BundleFloor,
@@ -93,6 +93,7 @@ export type {
 } from "./client/results.js";
 export type { BundleAsOf, ProvenBundle } from "./client/verify-bundle.js";
 export type { BundleObject, BundleRecord } from "./client/verify-bundle-data.js";
+export type { NameWatch, WatchChange, WatchEvent, WatchOptions, WatchResult } from "./client/watch-events.js";
 export {
   type Attempt,
   type ErrorCode,

@@ -39,6 +39,10 @@ export const limits = {
   maxRedirects: 3,
   /** ms - a whole read, unless the caller says otherwise. */
   readTimeoutMs: 60_000,
+  /** ms - between two reads of a watched name of which no source says that it changed. */
+  watchPollMs: 60_000,
+  /** ms - between two reads of a watched name, whatever sources say. */
+  watchMinIntervalMs: 1_000,
   /** ms - a browser opens the database of `indexedDbCache`. */
   cacheOpenTimeoutMs: 10_000,
   /** bytes - floors of another device. */
@@ -55,6 +59,12 @@ export const limits = {
   sourceMinLatenessMs: 2_000,
   /** ms - after which a transaction or proof is asked of the next source as well. */
   sourceHedgeMs: 1_500,
+  /** reads - in a row to which a chain source gives no answer before it is left alone for a time. */
+  sourceFailuresBeforeRest: 3,
+  /** ms - for which it is left alone first; each further failure doubles that. */
+  sourceRestMs: 15_000,
+  /** ms - for which it is left alone at most. */
+  sourceRestMaxMs: 5 * 60_000,
   /** reports - of one source and read that nobody could prove before its further ones are left alone. */
   sourceMaxLies: 8,
   /** bytes - one answer of a chain source. */

@@ -12,6 +12,12 @@ import type { HeaderChain } from "./header-chain.js";
  */
 export type SourceVerdict = "agreed" | "behind" | "withheld" | "lied" | "other-chain" | "other-network" | "unreachable";
 
+/** Why a source is left alone for now: what it failed with when it was last asked, and for how much longer. */
+export interface SourceRest {
+  readonly failure: HawserError;
+  readonly forMs: number;
+}
+
 /** One source in one read: its answers so far and what they cost. */
 export interface Seat {
   readonly source: ChainSource;
@@ -22,6 +28,8 @@ export interface Seat {
   reach: number;
   /** Why it has not answered; the last failure stands. */
   failure: HawserError | null;
+  /** It was not asked at all; it has not answered (V5). */
+  readonly rest: SourceRest | null;
   withheld: boolean;
   /** How often it reported what nobody could prove, or sent other bytes than it was asked for. */
   lies: number;
@@ -43,21 +51,39 @@ export interface Panel {
   countedUpToMs: number;
 }
 
-export function createPanel(sources: readonly ChainSource[], clock: Clock, signal: AbortSignal | undefined): Panel {
-  const seats = sources.map((source) => ({
-    source,
-    label: source.label,
-    chain: null,
-    reach: -1,
-    failure: null,
-    withheld: false,
-    lies: 0,
-    gone: false,
-    transactions: 0,
-    bytes: 0,
-    leaving: new AbortController(),
-  }));
-  return { seats, clock, signal, latenessMs: limits.sourceLatenessMs, countedUpToMs: 0 };
+/** What a panel may be told beside whom to ask. */
+export interface PanelOptions {
+  /** Sources that are not asked, by label. */
+  readonly resting?: ReadonlyMap<string, SourceRest> | undefined;
+  /** ms - for which the caller waits in all. Default {@link limits.readTimeoutMs}. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export function createPanel(
+  sources: readonly ChainSource[],
+  clock: Clock,
+  signal: AbortSignal | undefined,
+  { resting, timeoutMs = limits.readTimeoutMs }: PanelOptions = {},
+): Panel {
+  const seats = sources.map((source) => {
+    const rest = resting?.get(source.label) ?? null;
+    return {
+      source,
+      label: source.label,
+      chain: null,
+      reach: -1,
+      failure: rest === null ? null : rest.failure,
+      rest,
+      withheld: false,
+      lies: 0,
+      gone: rest !== null,
+      transactions: 0,
+      bytes: 0,
+      leaving: new AbortController(),
+    };
+  });
+  // A read that has little time must still have some of it when latecomers are given up.
+  return { seats, clock, signal, latenessMs: Math.min(limits.sourceLatenessMs, timeoutMs / 3), countedUpToMs: 0 };
 }
 
 /** Ends what is still under way: nothing that a source says any more is of use. */
@@ -229,6 +255,35 @@ export function verdictOf(seat: Seat, best: HeaderChain, height: number, complet
   if (seat.lies > 0) return "lied";
   if (seat.withheld) return "withheld";
   return complete ? "agreed" : "unreachable";
+}
+
+/**
+ * Why a source has another verdict than `agreed`, in its own words or those of whoever asked it; absent where the verdict
+ * says it all.
+ */
+export interface SourceReason {
+  /** The code of the error that it ended with. */
+  readonly code: string;
+  /** One sentence for a person. */
+  readonly message: string;
+  /** ms - it failed several times in a row and was not asked in this read; after so long it is asked again. */
+  readonly restsForMs?: number | undefined;
+}
+
+/** What one source was worth to one read. */
+export interface SourceAnswer {
+  readonly label: string;
+  readonly verdict: SourceVerdict;
+  readonly reason?: SourceReason | undefined;
+}
+
+/** {@link verdictOf} with its reason. */
+export function judgeSeat(seat: Seat, best: HeaderChain, height: number, complete: boolean): SourceAnswer {
+  const { label, failure, rest } = seat;
+  const verdict = verdictOf(seat, best, height, complete);
+  if (verdict === "agreed" || failure === null) return { label, verdict };
+  const reason = { code: failure.code, message: failure.message };
+  return { label, verdict, reason: rest === null ? reason : { ...reason, restsForMs: rest.forMs } };
 }
 
 function withoutChain(failure: HawserError | null): SourceVerdict {

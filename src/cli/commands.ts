@@ -72,6 +72,32 @@ export const commands: readonly Command[] = [
     load: () => import("./commands/keygen.js"),
   },
   {
+    words: ["doctor"],
+    summary: "Check the chain sources, the stores, the cache and the clock, and say what to change.",
+    details: [
+      "A line for each check: ok, warn or bad, and below it what to change. With NAME also whether that name can be read, " +
+        "and which stores have its profile. With --json one document.",
+      "Exits with 0 if all is well, 1 if something is weak and 3 if something does not work.",
+    ],
+    arguments: [{ ...name, optional: true, help: "A name that should be readable" }],
+    flags: [
+      {
+        name: "write-probe",
+        value: null,
+        help: "Write to the stores of --write-store, at a path that nobody uses, and remove it again",
+      },
+      {
+        name: "write-store",
+        value: "URL",
+        repeatable: true,
+        help: "A store that is written to: a URL that takes PUT, or a directory",
+      },
+      ...lookupFlags,
+    ],
+    examples: ["hawser doctor", "hawser doctor alice --json", "hawser doctor --write-probe"],
+    load: () => import("./commands/doctor.js"),
+  },
+  {
     words: ["name", "register"],
     summary: "Register a name, or go on with a registration that was interrupted.",
     details: [
@@ -309,6 +335,21 @@ export const commands: readonly Command[] = [
     flags: resumeFlags,
     examples: ["hawser resume", "hawser resume alice --wait broadcast"],
     load: () => import("./commands/resume.js"),
+  },
+  {
+    words: ["watch"],
+    summary: "Watch a name, and a record of it where an id is given: a line for each verified change.",
+    details: [
+      "Begins with the present state and goes on until it is interrupted, which is no failure: it then exits with 0. Reads " +
+        "that fail are told on stderr and made again. With --json every event is one JSON document on a line of its own.",
+    ],
+    arguments: [name, { ...id, optional: true }],
+    flags: [
+      { name: "poll", value: "MS", help: "Between two reads while no source tells of a change (default 60000)" },
+      ...lookupFlags,
+    ],
+    examples: ["hawser watch alice", "hawser watch alice settings --json --poll 10000"],
+    load: () => import("./commands/watch.js"),
   },
   {
     words: ["list"],

@@ -5,6 +5,7 @@ import { type Json, parseJson } from "../bytes/json.js";
 import { HawserError } from "../errors.js";
 import type { Environment } from "./command.js";
 import { isMissing, readFileAtMost } from "./files.js";
+import type { SourceSetting } from "./source-url.js";
 
 /** A store as the configuration names it. */
 export interface StoreSetting {
@@ -19,7 +20,7 @@ export interface StoreSetting {
 /** The members of `config.json`; each is optional. */
 export interface ConfigFile {
   readonly network?: string | undefined;
-  readonly sources?: readonly string[] | undefined;
+  readonly sources?: readonly (string | SourceSetting)[] | undefined;
   /** URLs and paths of header files. */
   readonly headerFiles?: readonly string[] | undefined;
   readonly stores?: readonly (string | StoreSetting)[] | undefined;
@@ -49,9 +50,16 @@ const store = z.strictObject({
   conditional: z.optional(z.boolean()),
   publicBaseUrl: z.optional(z.string()),
 });
+const source = z.strictObject({
+  url: z.string(),
+  label: z.optional(z.string()),
+  cookieFile: z.optional(z.string()),
+  user: z.optional(z.string()),
+  passwordFile: z.optional(z.string()),
+});
 const configFile = z.strictObject({
   network: z.optional(z.string()),
-  sources: z.optional(texts),
+  sources: z.optional(z.array(z.union([z.string(), source]))),
   headerFiles: z.optional(texts),
   stores: z.optional(z.array(z.union([z.string(), store]))),
   allowHosts: z.optional(texts),
@@ -121,6 +129,15 @@ export function parseConfigFile(bytes: Uint8Array, path: string): ConfigFile {
   const directory = dirname(path);
   return {
     ...data,
+    sources: data.sources?.map((one) =>
+      typeof one === "string"
+        ? one
+        : {
+            ...one,
+            cookieFile: one.cookieFile === undefined ? undefined : resolve(directory, one.cookieFile),
+            passwordFile: one.passwordFile === undefined ? undefined : resolve(directory, one.passwordFile),
+          },
+    ),
     stores: data.stores?.map((one) =>
       typeof one === "string" ? placeFrom(directory, one) : { ...one, url: placeFrom(directory, one.url) },
     ),
@@ -153,6 +170,7 @@ function messageOf(issue: { readonly code?: string; readonly expected?: unknown;
   if (issue.code === "invalid_type" && typeof issue.expected === "string") return `expected ${issue.expected}`;
   if (issue.code === "too_small") return "the number is too small";
   if (issue.code === "too_big") return "the number is too large";
-  if (issue.code === "invalid_union") return 'expected a URL, or {"url", "writable", "conditional", "publicBaseUrl"}';
+  if (issue.code === "invalid_union")
+    return "expected a URL, or an object with a url and members that docs/guides/node.md lists";
   return "not of the documented form";
 }

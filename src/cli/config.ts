@@ -12,12 +12,13 @@ import {
   type StoreSetting,
   statePath,
 } from "./config-file.js";
+import { CREDENTIAL_VARIABLES, type SourceSetting } from "./source-url.js";
 import { type FailValue, readInteger, readRate, usageError } from "./usage.js";
 
 /** What a command works with, after flags, environment and configuration file were put on top of one another. */
 export interface Settings {
   readonly network: NetworkId;
-  readonly sources: readonly string[];
+  readonly sources: readonly SourceSetting[];
   /** URLs and paths. */
   readonly headerFiles: readonly string[];
   /** Read from; those that are writable are also written to. No two have one place. */
@@ -69,9 +70,10 @@ const SETTINGS = {
 } as const;
 
 /** The environment variables that stand for flags, with the flag of each. */
-export const environmentVariables: readonly (readonly [variable: string, flag: string])[] = Object.values(SETTINGS).map(
-  ({ variable, flag }) => [variable, `--${flag}`] as const,
-);
+export const environmentVariables: readonly (readonly [variable: string, flag: string])[] = [
+  ...Object.values(SETTINGS).map(({ variable, flag }) => [variable, `--${flag}`] as const),
+  ...Object.values(CREDENTIAL_VARIABLES).map((variable) => [variable, "of bitcoin+http: sources"] as const),
+];
 
 /**
  * Flags over `HAWSER_*` variables over `$XDG_CONFIG_HOME/hawser/config.json`. A list replaces the list below it; lists
@@ -85,7 +87,9 @@ export async function loadSettings(args: Arguments, environment: Environment): P
   const network = readNetwork(layers, file);
   return {
     network,
-    sources: layers.list(SETTINGS.sources)?.values ?? file.sources ?? [],
+    sources: (layers.list(SETTINGS.sources)?.values ?? file.sources ?? []).map((source) =>
+      typeof source === "string" ? { url: source } : source,
+    ),
     headerFiles: layers.list(SETTINGS.headerFiles)?.values ?? file.headerFiles ?? [],
     stores: readStores(layers, file),
     allowHosts: layers.list(SETTINGS.allowHosts)?.values ?? file.allowHosts ?? [],

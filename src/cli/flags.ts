@@ -31,7 +31,7 @@ const sourceFlag: Flag = {
   name: "source",
   value: "URL",
   repeatable: true,
-  help: "Esplora server to ask for the chain; name two or more",
+  help: "Chain source: Esplora (https:), electrum+tls:, electrum+tcp:, electrum+wss:, bitcoin+http:; name two or more",
 };
 const headerFileFlag: Flag = {
   name: "header-file",

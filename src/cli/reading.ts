@@ -1,22 +1,25 @@
 import { lmdbCache } from "../cache/lmdb.js";
 import { memoryCache } from "../cache/memory.js";
-import { esplora } from "../chain/sources/esplora.js";
 import { headerFile } from "../chain/sources/header-file.js";
 import type { ReadOptions } from "../client/read-options.js";
 import { HawserError, isHawserError } from "../errors.js";
 import { createReader, type Reader } from "../index.js";
-import type { Cache, StorageProvider } from "../ports.js";
+import type { Cache, ChainSource, StorageProvider } from "../ports.js";
 import { diskStorage } from "../storage/disk.js";
 import { http } from "../storage/http.js";
-import type { Invocation } from "./command.js";
+import type { Environment, Invocation } from "./command.js";
 import { directoryOf, loadSettings, type Settings } from "./config.js";
 import type { StoreSetting } from "./config-file.js";
 import { readExpectations, readPolicy } from "./expectation.js";
+import { closeSource, createSource, type SourceSetting } from "./source-url.js";
 
 /** A reader as flags, environment and configuration describe it. */
 export interface Reading {
   readonly settings: Settings;
   readonly reader: Reader;
+  /** In the order of the settings. */
+  readonly sources: readonly ChainSource[];
+  readonly cache: Cache;
   /** Every store, those that are only read included. */
   readonly stores: readonly ConfiguredStore[];
   /** Options of every read. */
@@ -44,22 +47,24 @@ export async function withReader<T>(
   }
   const policy = readPolicy(args);
   const expectations = await readExpectations(args, settings.network);
-  const stores = settings.stores.map((setting) => ({ setting, provider: createStore(setting) }));
+  const stores = createStores(settings);
+  const sources = await createSources(settings, environment);
+  const cache = createCache(settings.cache);
   const reader = createReader({
     network: settings.network,
-    sources: settings.sources.map((url) => named("source", url, () => esplora(url))),
+    sources,
     headerSources: settings.headerFiles.map((place) =>
       named("header file", place, () => headerFile(place, { network: settings.network })),
     ),
     storage: stores.map(({ provider }) => provider),
-    cache: createCache(settings.cache),
+    cache,
     minSources: settings.minSources,
     minConfirmations: settings.minConfirmations,
     allowHosts: settings.allowHosts,
   });
   try {
     const options = { signal, timeoutMs: settings.timeoutMs, onEvent: output.progress, policy, ...expectations };
-    return await run({ settings, reader, stores, options });
+    return await run({ settings, reader, sources, cache, stores, options });
   } catch (error) {
     if (stores.length === 0 && isHawserError(error, "PROFILE_UNAVAILABLE")) {
       output.hint("No store is named to look in: --store URL, HAWSER_STORES or stores in the configuration file.");
@@ -74,6 +79,7 @@ export async function withReader<T>(
   } finally {
     output.endProgress();
     await reader.close();
+    await Promise.all(sources.map(closeSource));
   }
 }
 
@@ -95,6 +101,27 @@ export function createCache(place: string): Cache {
   return place === "memory:" ? memoryCache() : lmdbCache(place);
 }
 
+/** Every store of the settings. @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID */
+export function createStores({ stores }: Settings): readonly ConfiguredStore[] {
+  return stores.map((setting) => ({ setting, provider: createStore(setting) }));
+}
+
+/** Every chain source of the settings. @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID, INPUT_FILE_UNUSABLE */
+export async function createSources(
+  { sources, network }: Settings,
+  environment: Environment,
+): Promise<readonly ChainSource[]> {
+  return Promise.all(
+    sources.map(async (setting: SourceSetting) => {
+      try {
+        return await createSource(setting, network, environment);
+      } catch (error) {
+        throw withUrl("source", setting.url, error);
+      }
+    }),
+  );
+}
+
 function createStore(setting: StoreSetting): StorageProvider {
   const { url, writable, conditional, publicBaseUrl } = setting;
   const directory = directoryOf(setting);
@@ -102,16 +129,20 @@ function createStore(setting: StoreSetting): StorageProvider {
   return named("store", url, () => http(url, { writable, conditional, publicBaseUrl }));
 }
 
-/** Says which of several URLs is the wrong one. The library does not show it, since it may hold a password. */
 function named<T>(what: string, url: string, create: () => T): T {
   try {
     return create();
   } catch (error) {
-    if (!isHawserError(error, "INPUT_URL_INVALID")) throw error;
-    const shown = url.includes("@") ? "(not shown)" : JSON.stringify(url.slice(0, 80));
-    const { reason } = error.details;
-    throw new HawserError("INPUT_URL_INVALID", `The URL of a ${what}, ${shown}, cannot be used: ${reason}.`, {
-      ...error.details,
-    });
+    throw withUrl(what, url, error);
   }
+}
+
+/** Says which of several URLs is the wrong one. The library does not show it, since it may hold a password. */
+function withUrl(what: string, url: string, error: unknown): unknown {
+  if (!isHawserError(error, "INPUT_URL_INVALID")) return error;
+  const shown = url.includes("@") ? "(not shown)" : JSON.stringify(url.slice(0, 80));
+  const { reason } = error.details;
+  return new HawserError("INPUT_URL_INVALID", `The URL of a ${what}, ${shown}, cannot be used: ${reason}.`, {
+    ...error.details,
+  });
 }

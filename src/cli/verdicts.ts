@@ -1,4 +1,4 @@
-import type { SourceVerdict } from "../chain/union.js";
+import type { SourceReason, SourceVerdict } from "../chain/union.js";
 import type { NotFound } from "../client/results.js";
 import type { ReplicaVerdict } from "../mutable/select.js";
 import type { AsOf } from "../name/resolution.js";
@@ -36,7 +36,16 @@ export function replicaRows(replicas: readonly ReplicaVerdict[]): readonly (read
 
 /** A row for each chain source (V4, V5). */
 export function sourceRows({ sources }: Pick<AsOf, "sources">): readonly (readonly Cell[])[] {
-  return sources.map(({ label, verdict }) => [label, { text: verdict, tone: SOURCE_TONES[verdict] }]);
+  return sources.map(({ label, verdict, reason }) => {
+    const cells: readonly Cell[] = [label, { text: verdict, tone: SOURCE_TONES[verdict] }];
+    return reason === undefined ? cells : [...cells, reasonCell(reason)];
+  });
+}
+
+/** What a source failed with. */
+function reasonCell({ code, message, restsForMs }: SourceReason): string {
+  const rest = restsForMs === undefined ? "" : `not asked for ${Math.ceil(restsForMs / 1000)} s: `;
+  return abbreviated(`${rest}${code}: ${message}`);
 }
 
 /** {@link replicaRows} among other rows. */

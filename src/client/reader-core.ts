@@ -2,12 +2,13 @@ import { equalBytes } from "../bytes/bytes.js";
 import { assertInteger, invalidArgument } from "../bytes/guards.js";
 import { type HeaderChain, selectBestChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
+import type { SourceHealth } from "../chain/source-health.js";
 import { withDeadline } from "../deadline.js";
 import { cacheMiss, HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Name } from "../name/name.js";
-import type { Resolution } from "../name/resolution.js";
-import { resolveName } from "../name/resolve.js";
+import type { Resolution, ResolveInput } from "../name/resolution.js";
+import { type ResolveOutcome, resolveName } from "../name/resolve.js";
 import { selectStored } from "../name/select-stored.js";
 import {
   decodeStoredName,
@@ -75,12 +76,15 @@ export interface SessionOptions {
 export interface Session {
   readonly signal: AbortSignal;
   readonly budget: ReadBudget;
+  readonly timeoutMs: number;
   readonly requireAllSources: boolean;
   readonly hint: ReadHint;
   readonly expect: Expectation | null;
   /** Whether the cache alone may answer. */
   readonly offline: boolean;
   readonly onEvent: ((event: ProgressEvent) => void) | undefined;
+  /** For who needs more of the name than its answer tells. */
+  readonly onResolution?: ((resolution: Resolution) => void) | undefined;
 }
 
 /** What a read needs to know of a name. */
@@ -93,6 +97,8 @@ export class ReaderCore {
   #loading: Promise<HeaderChain> | null = null;
   /** The best chain since the stored one was loaded. */
   #best: HeaderChain | null = null;
+  /** Null as long as every source has always answered. */
+  #health: SourceHealth | null = null;
 
   constructor(given: ReaderParts) {
     const { sources, minSources } = given;
@@ -132,7 +138,7 @@ export class ReaderCore {
         const signal = AbortSignal.any([inner, over.signal]);
         const budget = new ReadBudget({ clock, timeoutMs, signal });
         const requireAllSources = options.requireAllSources ?? false;
-        return read({ signal, budget, requireAllSources, hint, expect, offline, onEvent: options.onEvent });
+        return read({ signal, budget, timeoutMs, requireAllSources, hint, expect, offline, onEvent: options.onEvent });
       });
     } finally {
       // What was asked on a guess and is not needed must not go on, nor keep a process alive.
@@ -182,18 +188,20 @@ export class ReaderCore {
     const [own, kept] = await Promise.all([this.chain(), this.storedName(name)]);
     const held = { chain: own, stored: kept, hint: txid };
     const { chain, stored, hint } = bundle?.join(name, held, clock.nowMs()) ?? held;
-    const outcome = await resolveName({
+    const { signal, requireAllSources, timeoutMs } = session;
+    const outcome = await this.#ask({
       network,
       name,
       sources,
       clock,
-      signal: session.signal,
+      signal,
       chain,
       stored,
       minSources,
       minConfirmations,
-      requireAllSources: session.requireAllSources,
+      requireAllSources,
       hint,
+      timeoutMs,
       fillHeaders:
         (headerSources ?? []).length === 0
           ? undefined
@@ -214,7 +222,33 @@ export class ReaderCore {
     if (result instanceof HawserError) throw result;
     this.#assertFresh(result);
     assertExpectation(name, result.state, session.expect);
+    session.onResolution?.(result);
     return result;
+  }
+
+  /** Resolves without the sources that failed of late, and with them where the others do not suffice (V5). */
+  async #ask(input: ResolveInput, everybody = false): Promise<ResolveOutcome> {
+    const { sources, clock } = input;
+    const needed = input.requireAllSources ? sources.length : input.minSources;
+    const labels = sources.map(({ label }) => label);
+    const startedAtMs = clock.nowMs();
+    const resting = everybody ? undefined : this.#health?.rest(labels, needed, startedAtMs);
+    const isShort = (error: unknown): boolean => {
+      return resting !== undefined && resting.size > 0 && isHawserError(error) && error.code.startsWith("CHAIN_");
+    };
+    const outcome = await resolveName({ ...input, resting }).catch((error: unknown) => {
+      if (isShort(error)) return null;
+      throw error;
+    });
+    if (outcome === null) return this.#ask(input, true);
+    const { seats, result } = outcome;
+    if (this.#health !== null || seats.some(({ failure }) => failure !== null)) {
+      // Where it cannot be loaded, which an outage can be the cause of, every source goes on being asked.
+      const health = await import("../chain/source-health.js").catch(() => null);
+      this.#health ??= health === null ? null : new health.SourceHealth(limits);
+      this.#health?.note(seats, startedAtMs, clock.nowMs());
+    }
+    return isShort(result) ? this.#ask(input, true) : outcome;
   }
 
   /**

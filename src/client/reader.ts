@@ -2,7 +2,7 @@ import { invalidArgument } from "../bytes/guards.js";
 import { HawserError } from "../errors.js";
 import { parseContentKey } from "../immutable/key.js";
 import { getCachedRecord, getRecord } from "../mutable/get.js";
-import { type Name, parseName } from "../name/name.js";
+import { beaconScript, type Name, parseName } from "../name/name.js";
 import type { IndexEntry } from "../profile/entry.js";
 import { parseId } from "../profile/id.js";
 import { getEntry, listEntries } from "../profile/index-tree.js";
@@ -24,6 +24,7 @@ import {
   type FoundProfile,
   type NotFound,
 } from "./results.js";
+import type { NameWatch, WatchOptions } from "./watch-events.js";
 
 /** A reader that verifies. It trusts no source and no provider; see `docs/protocol.md`. */
 export interface Reader extends AsyncDisposable {
@@ -70,6 +71,20 @@ export interface Reader extends AsyncDisposable {
    */
   exportBundle(name: string, options?: ExportOptions): Promise<ExportedBundle | NotFound>;
   /**
+   * The states that a name goes through, each verified as that of {@link Reader.getName} or, with `id`, of
+   * {@link Reader.getMutable}: first the present one, then one for each change, of which whoever is slow gets the newest.
+   * It reads again when a source tells of a change, and every `pollIntervalMs` in any case. Reads that fail are events too;
+   * what the caller or the cache is the cause of ends it. Ends without an error when `signal` aborts.
+   *
+   * End it before this reader is closed.
+   *
+   * @throws NAME_INVALID; while iterating INPUT_INVALID, INPUT_ID_INVALID, CHAIN_NETWORK_MISMATCH, CACHE_UNAVAILABLE,
+   *   CACHE_CORRUPT
+   */
+  watch(name: string, options: WatchOptions & { readonly id: string }): NameWatch<FoundMutable | NotFound>;
+  watch(name: string, options?: WatchOptions & { readonly id?: undefined }): NameWatch<FoundName | NotFound>;
+  watch(name: string, options?: WatchOptions): NameWatch;
+  /**
    * Brings the stored headers up to the sources', without reading a name: from `headerSources` and in bulk where many are
    * missing. Verified and stored as they come, so that a sync that was cut off goes on from there.
    *
@@ -110,15 +125,15 @@ class VerifyingReader implements Reader {
     cores.set(this, core);
   }
 
-  getName(name: string, options: ReadOptions = {}): Promise<FoundName | NotFound> {
-    return this.#read(name, options, async (parsed, session) => {
+  getName(name: string, options: ReadOptions = {}, seen?: Session["onResolution"]): Promise<FoundName | NotFound> {
+    return this.#read(name, options, seen, async (parsed, session) => {
       const answer = await this.#core.stateOf(parsed, session);
       return notFound(answer, session) ?? { found: true, ...stateOf(answer, session) };
     });
   }
 
   getProfile(name: string, options: ReadOptions = {}): Promise<FoundProfile | NotFound> {
-    return this.#read(name, options, async (parsed, session) => {
+    return this.#read(name, options, undefined, async (parsed, session) => {
       const answer = await this.#core.stateOf(parsed, session);
       const profile = await this.#profile(parsed, session, answer);
       if ("found" in profile) return profile;
@@ -126,10 +141,15 @@ class VerifyingReader implements Reader {
     });
   }
 
-  async getMutable(name: string, id: string, options: MutableReadOptions = {}): Promise<FoundMutable | NotFound> {
+  async getMutable(
+    name: string,
+    id: string,
+    options: MutableReadOptions = {},
+    seen?: Session["onResolution"],
+  ): Promise<FoundMutable | NotFound> {
     assertBounds(options);
     const wanted = parseId(id);
-    return this.#read(name, options, async (parsed, session) => {
+    return this.#read(name, options, seen, async (parsed, session) => {
       const early = session.offline ? null : await askEarly(this.#core, parsed, wanted, session, options);
       early?.replies.catch(() => undefined);
       const answer = await this.#core.stateOf(parsed, session);
@@ -174,7 +194,7 @@ class VerifyingReader implements Reader {
     if (wanted.kind === "unixfs") {
       throw invalidArgument("key", "the SHA-256 of at most 1 MiB in hex; UnixFS roots cannot be read yet", key);
     }
-    return this.#read(name, options, async (parsed, session) => {
+    return this.#read(name, options, undefined, async (parsed, session) => {
       const answer = await this.#core.stateOf(parsed, session);
       // I2: the owner vouches for the key before any server is asked for the bytes.
       const entry = await this.#entry(parsed, session, answer, `i:${wanted.key}`);
@@ -188,7 +208,7 @@ class VerifyingReader implements Reader {
   }
 
   list(name: string, options: ListOptions = {}): Promise<FoundList | NotFound> {
-    return this.#read(name, options, async (parsed, session) => {
+    return this.#read(name, options, undefined, async (parsed, session) => {
       const answer = await this.#core.stateOf(parsed, session);
       const profile = await this.#profile(parsed, session, answer);
       if ("found" in profile) return profile;
@@ -199,6 +219,37 @@ class VerifyingReader implements Reader {
 
   exportBundle(name: string, options: ExportOptions = {}): Promise<ExportedBundle | NotFound> {
     return exportBundle(this.#core, name, options);
+  }
+
+  watch(name: string, options: WatchOptions & { readonly id: string }): NameWatch<FoundMutable | NotFound>;
+  watch(name: string, options?: WatchOptions & { readonly id?: undefined }): NameWatch<FoundName | NotFound>;
+  watch(name: string, given: WatchOptions = {}): NameWatch {
+    const parsed = parseName(name);
+    const { id } = given;
+    let loading: Promise<NameWatch> | null = null;
+    const load = (): Promise<NameWatch> => {
+      loading ??= import("./watch.js").then(({ createWatch }) =>
+        createWatch({
+          parts: this.#core.parts,
+          beacon: beaconScript(parsed, this.#core.parts.network),
+          options: given,
+          read: (options, seen) =>
+            id === undefined ? this.getName(parsed, options, seen) : this.getMutable(parsed, id, options, seen),
+        }),
+      );
+      return loading;
+    };
+    const end = async (): ReturnType<NameWatch["return"]> => (await load()).return();
+    return {
+      next: async () => (await load()).next(),
+      return: end,
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      async [Symbol.asyncDispose]() {
+        await end();
+      },
+    };
   }
 
   async syncHeaders(options: HeaderSyncOptions = {}): Promise<HeaderSync> {
@@ -219,10 +270,20 @@ class VerifyingReader implements Reader {
     return this.close();
   }
 
-  async #read<T>(name: string, options: ReadOptions, read: (name: Name, session: Session) => Promise<T>): Promise<T> {
+  async #read<T>(
+    name: string,
+    options: ReadOptions,
+    onResolution: Session["onResolution"],
+    read: (name: Name, session: Session) => Promise<T>,
+  ): Promise<T> {
     const parsed = parseName(name);
     return readByPolicy(options.policy, (offline) =>
-      this.#core.run(`The read of ${parsed}`, options, (session) => read(parsed, session), offline),
+      this.#core.run(
+        `The read of ${parsed}`,
+        options,
+        (session) => read(parsed, { ...session, onResolution }),
+        offline,
+      ),
     );
   }
 

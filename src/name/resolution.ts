@@ -1,7 +1,7 @@
 import type { HeaderChain } from "../chain/header-chain.js";
 import type { Network } from "../chain/network.js";
 import type { Tips } from "../chain/sync-headers.js";
-import type { Panel, SourceVerdict } from "../chain/union.js";
+import type { Panel, SourceAnswer, SourceRest } from "../chain/union.js";
 import type { ChainSource, Clock, ProgressEvent } from "../ports.js";
 import type { Name } from "./name.js";
 import type { StoredName } from "./stored-name.js";
@@ -25,6 +25,10 @@ export interface ResolveInput {
   readonly requireAllSources: boolean;
   /** txid, in display order, that is said to be of the name's REGISTER, or of a later RECOVER (V8). Nobody vouches. */
   readonly hint?: string | undefined;
+  /** Sources that are not asked, by label: they failed too often of late. */
+  readonly resting?: ReadonlyMap<string, SourceRest> | undefined;
+  /** ms - for which the caller waits in all. */
+  readonly timeoutMs?: number | undefined;
   /** Gets many missing headers before the sources are followed. Default: the sources alone give them. */
   readonly fillHeaders?: FillHeaders | undefined;
   readonly onEvent?: ((event: ProgressEvent) => void) | undefined;
@@ -51,7 +55,8 @@ export interface AsOf {
    * work alone stands for the chain. True on signet.
    */
   readonly signaturesUnchecked: boolean;
-  readonly sources: readonly { readonly label: string; readonly verdict: SourceVerdict }[];
+  /** One verdict for each configured source, with what it failed with where it did. */
+  readonly sources: readonly SourceAnswer[];
 }
 
 /** An operation that is seen but not applied (V6); in the mempool when `height` is null, and then unproven. */

@@ -2,7 +2,16 @@ import { Evidence } from "../chain/evidence.js";
 import type { HeaderChain } from "../chain/header-chain.js";
 import { everySourceForeign } from "../chain/source-network.js";
 import { askTips, syncHeaders, type Tips } from "../chain/sync-headers.js";
-import { createPanel, dissolve, firstAnswer, type Panel, type Seat, verdictOf, witnesses } from "../chain/union.js";
+import {
+  createPanel,
+  dissolve,
+  firstAnswer,
+  judgeSeat,
+  type Panel,
+  type Seat,
+  verdictOf,
+  witnesses,
+} from "../chain/union.js";
 import { attemptOf, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import { describeBlocks } from "./as-of.js";
@@ -29,6 +38,8 @@ export interface ResolveOutcome {
   readonly stored: StoredName;
   /** The error is CHAIN_UNAVAILABLE, CHAIN_NETWORK_MISMATCH or CHAIN_UNSUPPORTED_OPERATION. */
   readonly result: Resolution | HawserError;
+  /** How each source ended. */
+  readonly seats: readonly Seat[];
 }
 
 /**
@@ -38,7 +49,7 @@ export interface ResolveOutcome {
  * @throws CHAIN_WORK_INSUFFICIENT, NETWORK_ABORTED
  */
 export async function resolveName(input: ResolveInput): Promise<ResolveOutcome> {
-  const panel = createPanel(input.sources, input.clock, input.signal);
+  const panel = createPanel(input.sources, input.clock, input.signal, input);
   try {
     return await new Resolver(input, panel).run();
   } finally {
@@ -69,6 +80,8 @@ class Resolver {
     const { chain: before, stored, minConfirmations } = this.#in;
     this.#event("headers", "Asking the chain sources for their tips");
     const storedSeals = this.#askStoredSeals(before, stored);
+    // Where the tips end the read first, as an abort does, nobody hears of this any more.
+    storedSeals.catch(() => undefined);
     const tips = await askTips(this.#panel);
     const isAhead = tips.some((tip) => tip !== null && tip.height - minConfirmations + 1 > before.tipHeight);
     const [chain, askedEarly] = await Promise.all([
@@ -208,7 +221,7 @@ class Resolver {
     const stored = this.#toStore(complete, frontier);
     const failure = this.#shortage(complete, chain, height) ?? unsupported(state);
     const result = failure ?? this.#resolution({ chain, height, state, atTip, stored, complete, unmined });
-    return { chain, stored, result };
+    return { chain, stored, result, seats: this.#panel.seats };
   }
 
   /** V5: too few complete answers, and what each of the others said. */
@@ -242,9 +255,7 @@ class Resolver {
       asOf: {
         ...describeBlocks(chain, height, chain.tipHeight, clock.nowMs()),
         partial: complete.length < this.#panel.seats.length,
-        sources: this.#panel.seats.map((seat) => {
-          return { label: seat.label, verdict: verdictOf(seat, chain, height, complete.includes(seat)) };
-        }),
+        sources: this.#panel.seats.map((seat) => judgeSeat(seat, chain, height, complete.includes(seat))),
       },
       chain,
       tipState: atTip,

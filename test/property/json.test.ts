@@ -61,7 +61,10 @@ const block = {
   signaturesUnchecked: fc.boolean(),
 };
 const verdict = fc.constantFrom("agreed" as const, "behind" as const, "other-network" as const, "lied" as const);
-const sources = fc.array(fc.record({ label, verdict }), { maxLength: 3 });
+const reason = fc.record({ code: label, message: label, restsForMs: count }, { requiredKeys: ["code", "message"] });
+const sources = fc.array(fc.record({ label, verdict, reason }, { requiredKeys: ["label", "verdict"] }), {
+  maxLength: 3,
+});
 const asOf = fc.record({ ...block, tipAgeMs: count, partial: fc.boolean(), sources });
 const read = { found: fc.constant(true as const), name, asOf, from };
 const notFound = fc.record({

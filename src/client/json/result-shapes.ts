@@ -57,11 +57,12 @@ const block = {
   signaturesUnchecked: z.boolean(),
 };
 const verdict = z.enum(["agreed", "behind", "withheld", "lied", "other-chain", "other-network", "unreachable"]);
+const reason = z.strictObject({ code: text, message: text, restsForMs: z.optional(count) });
 const asOf = z.strictObject({
   ...block,
   tipAgeMs: count,
   partial: z.boolean(),
-  sources: z.array(z.strictObject({ label: text, verdict })),
+  sources: z.array(z.strictObject({ label: text, verdict, reason: z.optional(reason) })),
 });
 const read = { found: z.literal(true), name, asOf, from };
 

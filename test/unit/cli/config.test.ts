@@ -39,6 +39,17 @@ describe("places of files", () => {
   });
 });
 
+describe("sources in the configuration file", () => {
+  it("may have a label and credentials in files, whose paths count from its directory", () => {
+    const source = { url: "bitcoin+http://127.0.0.1:8332", label: "own", cookieFile: "core/.cookie" };
+    const parse = (one: object): unknown =>
+      parseConfigFile(utf8(JSON.stringify({ sources: ["https://a.example", one] })), "/c/hawser/config.json").sources;
+    expect(parse(source)).toEqual(["https://a.example", { ...source, cookieFile: "/c/hawser/core/.cookie" }]);
+    expect(parse({ url: "x", user: "u", passwordFile: "/p" })).toMatchObject([{}, { user: "u", passwordFile: "/p" }]);
+    expect(() => parse({ ...source, password: "x" })).toThrow(/sources/);
+  });
+});
+
 describe("loadSettings", () => {
   const file = {
     network: "regtest",
@@ -53,7 +64,7 @@ describe("loadSettings", () => {
     expect(await load([], {})).toMatchObject({ network: "mainnet", sources: [], stores: [], keyFile: undefined });
     expect(await load([], {}, file)).toMatchObject({
       network: "regtest",
-      sources: ["https://file.example"],
+      sources: [{ url: "https://file.example" }],
       timeoutMs: 3,
       feeRateSatsPerVbyte: 1.5,
       maxFeeSats: 7n,
@@ -64,10 +75,13 @@ describe("loadSettings", () => {
     });
     expect(await load(["--signer-key", "g"], { HAWSER_SIGNER_KEY_FILE: "v" })).toMatchObject({ signerKeyFile: "g" });
     const fromVariables = await load([], variables, file);
-    expect(fromVariables).toMatchObject({ sources: ["https://a.example", "https://b.example"], timeoutMs: 4 });
+    expect(fromVariables).toMatchObject({
+      sources: [{ url: "https://a.example" }, { url: "https://b.example" }],
+      timeoutMs: 4,
+    });
     const flags = ["--source", "https://flag.example", "--timeout", "5", "--fee-rate", "2.25", "--cache", "memory:"];
     expect(await load(flags, variables, file)).toMatchObject({
-      sources: ["https://flag.example"],
+      sources: [{ url: "https://flag.example" }],
       timeoutMs: 5,
       feeRateSatsPerVbyte: 2.25,
       cache: "memory:",

@@ -36,4 +36,12 @@ describe("sourceRows", () => {
       ["b", { text: "other-network", tone: "bad" }],
     ]);
   });
+
+  it("V7: says what a source failed with, and for how long it is left alone", () => {
+    const reason = { code: "NETWORK_TIMEOUT", message: `b was late with ${"ab".repeat(32)}.` };
+    const rows = (more: object): unknown =>
+      sourceRows({ sources: [{ label: "b", verdict: "unreachable", reason: { ...reason, ...more } }] })[0]?.[2];
+    expect(rows({})).toBe("NETWORK_TIMEOUT: b was late with abababab....");
+    expect(rows({ restsForMs: 1_001 })).toBe("not asked for 2 s: NETWORK_TIMEOUT: b was late with abababab....");
+  });
 });

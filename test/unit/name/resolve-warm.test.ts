@@ -3,9 +3,9 @@ import { limits } from "../../../src/limits.js";
 import type { ResolveOutcome } from "../../../src/name/resolve.js";
 import type { ChainSource } from "../../../src/ports.js";
 import { LATE_MS } from "../chain/mining.js";
-import { FakeClock } from "../fake-clock.js";
+import { FakeClock, settle } from "../fake-clock.js";
 import { alice, bob, carol, profile, World } from "./builder.js";
-import { type CountingSource, hiding, MinedChain, shortNetwork, sourceOf, type Twist } from "./chain-world.js";
+import { type CountingSource, hiding, MinedChain, never, shortNetwork, sourceOf, type Twist } from "./chain-world.js";
 import { failureOf, read, readOutcome, resolutionOf, verdicts } from "./reading.js";
 
 const DAY_MS = limits.beaconAbsenceMaxAgeMs;
@@ -47,6 +47,29 @@ describe("V5: a warm read", () => {
       { tip: 1, outspend: 1 },
     ]);
     expect(verdicts(found)).toEqual({ a: "agreed", b: "agreed" });
+  });
+
+  it("V5: that is aborted while it asks leaves no rejection that nobody hears of", async () => {
+    const { world, chain } = grown();
+    const after = await cold(world, chain);
+    const unheard: unknown[] = [];
+    const onUnheard = (reason: unknown): void => {
+      unheard.push(reason);
+    };
+    process.on("unhandledRejection", onUnheard);
+    const controller = new AbortController();
+    const source = sourceOf("a", chain, () => ({
+      tip: () => never(),
+      outspend: () => never(),
+    }));
+    const reading = readOutcome({ world, sources: [source], after, signal: controller.signal });
+    await settle();
+    controller.abort();
+    await expect(reading).rejects.toMatchObject({ code: "NETWORK_ABORTED" });
+    await settle();
+    await settle();
+    process.off("unhandledRejection", onUnheard);
+    expect(unheard).toEqual([]);
   });
 
   it("V5: is as good for the read after it", async () => {

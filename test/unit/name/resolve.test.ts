@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { networks } from "../../../src/chain/network.js";
+import { HawserError } from "../../../src/errors.js";
 import { stateFromStored } from "../../../src/name/select-stored.js";
 import { nothingStored } from "../../../src/name/stored-name.js";
 import type { ProgressEvent } from "../../../src/ports.js";
@@ -344,10 +345,49 @@ describe("V7: who stood for an answer", () => {
     const found = await read({ world, sources });
     expect(found.asOf.sources).toEqual([
       { label: "a", verdict: "agreed" },
-      { label: "b", verdict: "unreachable" },
+      {
+        label: "b",
+        verdict: "unreachable",
+        reason: { code: "NETWORK_UNREACHABLE", message: "b gave no answer: no." },
+      },
       { label: "c", verdict: "behind" },
       { label: "d", verdict: "agreed" },
     ]);
+  });
+
+  it("V7: what one call failed with is no reason where the source answered after all", async () => {
+    const { world, chain } = updated();
+    let failures = 0;
+    const stumbling = sourceOf("b", chain, (honest) => ({
+      inclusion: (txid, height) => {
+        failures += 1;
+        return failures === 1 ? Promise.reject(new Error("no")) : honest.inclusion(txid, height);
+      },
+    }));
+    const found = await read({ world, sources: [stumbling, sourceOf("a", chain)] });
+    expect(failures).toBeGreaterThan(0);
+    expect(found.asOf.sources).toEqual([
+      { label: "b", verdict: "agreed" },
+      { label: "a", verdict: "agreed" },
+    ]);
+  });
+
+  it("V5: a source that rests is not asked, has not answered, and is shown with its last failure", async () => {
+    const { world, chain } = updated();
+    const rested = sourceOf("b", chain);
+    const failure = new HawserError("NETWORK_TIMEOUT", "b was late.", { url: "b", timeoutMs: 1 });
+    const resting = new Map([["b", { failure, forMs: 5_000 }]]);
+    const sources = [sourceOf("a", chain), rested];
+    const found = await read({ world, sources, minSources: 1, resting });
+    expect(rested.calls).toEqual([]);
+    expect(found.asOf.partial).toBe(true);
+    const reason = { code: "NETWORK_TIMEOUT", message: "b was late.", restsForMs: 5_000 };
+    expect(found.asOf.sources).toEqual([
+      { label: "a", verdict: "agreed" },
+      { label: "b", verdict: "unreachable", reason },
+    ]);
+    const { result } = await readOutcome({ world, sources, minSources: 2, resting });
+    expect(result).toMatchObject({ code: "CHAIN_UNAVAILABLE", details: { needed: 2, answered: 1 } });
   });
 });
 

@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { createSource, type ElectrumSource } from "../../../../src/chain/sources/electrum.js";
 import type { ChannelHandler } from "../../../../src/chain/sources/electrum-channel.js";
@@ -5,6 +8,7 @@ import { electrumLimits } from "../../../../src/chain/sources/electrum-limits.js
 import { parseElectrumUrl } from "../../../../src/chain/sources/electrum-url.js";
 import { FakeClock, settle } from "../../fake-clock.js";
 import { expectCode } from "../../storage/expect-code.js";
+import { ElectrumWorld } from "./electrum-world.js";
 
 interface Sent {
   readonly id: number;
@@ -233,5 +237,16 @@ describe("the connection of an Electrum source", () => {
     line.answer([], 2);
     expect(await history).toEqual([]);
     expect(line.handler.maxMessageBytes).toBe(electrumLimits.answerMaxBytes);
+  });
+});
+
+describe("a process that asked an Electrum server", () => {
+  it("ends by itself, with the connections still open", async () => {
+    await using world = new ElectrumWorld();
+    const urls = [(await world.double()).url, (await world.double({ transport: "ws" })).url];
+    const worker = fileURLToPath(new URL("electrum-worker.ts", import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", worker, ...urls]);
+    const held = JSON.parse(stdout) as readonly string[];
+    expect(held.filter((resource) => /tcp|tls|timeout/i.test(resource))).toEqual([]);
   });
 });

@@ -49,6 +49,13 @@ describe("the proof that a header is in a list", () => {
     }
   });
 
+  it("does not hold for a branch that is too short for the list, whatever root is named", () => {
+    const header = headers[0]!;
+    const proof = { header, height: 0, proofHeight: 3, branch: [], root: hashHeader(header) };
+    expect(isHeaderProven(proof)).toBe(false);
+    expect(isHeaderProven({ ...proof, proofHeight: 0 })).toBe(true);
+  });
+
   it("CVE-2012-2459: the copy that fills an odd row is no header of its own", () => {
     // Three headers have the root of four whose last is the third again.
     const doubled = [...hashes.slice(0, 3), hashes[2]!];

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeHex } from "../../../../src/bytes/hex.js";
 import { type ElectrumSource, electrum } from "../../../../src/chain/sources/electrum.js";
 import { esplora } from "../../../../src/chain/sources/esplora.js";
 import { encodeResult } from "../../../../src/json.js";
@@ -6,12 +7,19 @@ import type { ChainSource } from "../../../../src/ports.js";
 import { type Certificate, makeCertificate } from "../../../doubles/certificate.js";
 import type { ViewedChain } from "../../../doubles/chain-view.js";
 import { devnetFeed } from "../../../doubles/devnet-feed.js";
-import type { ElectrumProtocol } from "../../../doubles/electrum-methods.js";
-import { ElectrumDouble, type ElectrumDoubleOptions } from "../../../doubles/electrum-server.js";
+import { ElectrumError, type ElectrumProtocol } from "../../../doubles/electrum-methods.js";
+import {
+  ElectrumDouble,
+  type ElectrumDoubleOptions,
+  type Misbehaviour,
+  SILENCE,
+} from "../../../doubles/electrum-server.js";
 import { IndexedChain } from "../../../doubles/indexed-chain.js";
 import type { Transport } from "../../../doubles/peer.js";
 import { ReaderWorld } from "../../client/reader-world.js";
 import { TestKey } from "../../devnet/wallet.js";
+import { expectCode } from "../../storage/expect-code.js";
+import { genesisHeaders } from "../mining.js";
 
 let world: ReaderWorld;
 let chain: ViewedChain;
@@ -44,6 +52,15 @@ afterAll(async () => {
   for (const one of open.reverse()) await one.close();
   await world.close();
 });
+
+/** A double that does not answer as it should. */
+async function bad(misbehave: Misbehaviour): Promise<ElectrumSource> {
+  const double = await ElectrumDouble.start(chain);
+  double.misbehave = misbehave;
+  const made = electrum(double.url);
+  open.push(double, made);
+  return made;
+}
 
 async function source(options: ElectrumDoubleOptions = {}): Promise<ElectrumSource> {
   const double = await ElectrumDouble.start(chain, { certificate, ...options });
@@ -97,5 +114,53 @@ describe("a name read through Electrum and Esplora together", () => {
       await source({ protocol: "1.7", transport: "ws" }),
     ];
     expect(await states(sources)).toBe(expected);
+  });
+});
+
+describe("beside an Electrum server that misbehaves", () => {
+  const tooLarge: Misbehaviour = (request, honest) => {
+    if (!request.method.endsWith("get_history")) return honest();
+    throw new ElectrumError(1, "history too large");
+  };
+  const otherNetwork: Misbehaviour = async (request, honest) => {
+    const header = encodeHex(genesisHeaders.signet);
+    if (request.method.endsWith("headers.subscribe")) return { height: 7, hex: header };
+    return request.method.endsWith("block.headers") ? { count: 1, max: 2016, headers: [header] } : honest();
+  };
+  const lagging: Misbehaviour = async (request, honest) => {
+    const view = await chain.read();
+    const old = view.blockAt(view.tipHeight - 5)!;
+    if (!request.method.endsWith("headers.subscribe")) return honest();
+    return { height: old.height, hex: encodeHex(old.header) };
+  };
+  const wrongIds: Misbehaviour = ({ id }, _, peer) => {
+    peer.send(JSON.stringify({ jsonrpc: "2.0", id: id + 7, result: [] }));
+    return SILENCE;
+  };
+  const endless: Misbehaviour = (_, __, peer) => {
+    peer.raw("0".repeat(5_000_000));
+    return SILENCE;
+  };
+
+  it.each<[string, Misbehaviour, string]>([
+    ["a history that is too large", tooLarge, "unreachable"],
+    ["another network", otherNetwork, "other-network"],
+    ["an older chain", lagging, "behind"],
+    ["wrong ids", wrongIds, "unreachable"],
+    ["a line without an end", endless, "unreachable"],
+  ])("%s: the others carry on, and the verdict says so", async (_, misbehave, verdict) => {
+    const reader = world.reader({ sources: [await bad(misbehave), devnetSource(), await source()] });
+    const { asOf, found } = await reader.getName("bob");
+    expect(found).toBe(true);
+    expect(asOf.sources.map((one) => one.verdict)).toEqual([verdict, "agreed", "agreed"]);
+    expect(asOf.partial).toBe(true);
+  });
+
+  it("V5: one alone is no answer, never an absence", async () => {
+    for (const misbehave of [tooLarge, wrongIds, endless]) {
+      await expectCode("CHAIN_UNAVAILABLE", world.reader({ sources: [await bad(misbehave)] }).getName("bob"));
+    }
+    const foreign = world.reader({ sources: [await bad(otherNetwork)] });
+    await expectCode("CHAIN_NETWORK_MISMATCH", foreign.getName("bob"));
   });
 });

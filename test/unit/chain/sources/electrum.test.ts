@@ -384,6 +384,11 @@ describe("electrum, wrong answers", () => {
     await expectCode("NETWORK_ANSWER_INVALID", source.inclusion(txid, 0));
     answer("blockchain.transaction.get_merkle", new ElectrumError(1, "not now"));
     await expectCode("NETWORK_STATUS", source.inclusion(txid, height()));
+    // A proof that was refused is not asked for again at the same height.
+    const proofs = (): number => double.methods().filter((method) => method.endsWith("get_merkle")).length;
+    const before = proofs();
+    await expectCode("NETWORK_STATUS", source.inclusion(txid, height()));
+    expect(proofs()).toBe(before + 1);
     answer("blockchain.transaction.get_merkle", new ElectrumError(-102, "server busy"));
     await expectCode("NETWORK_STATUS", source.inclusion(txid, height()));
   });
