@@ -4,19 +4,20 @@ import { contentKey } from "../../src/immutable/key.js";
 import type { Reader } from "../../src/index.js";
 import { useCrashWorld } from "./crash-world.js";
 import { killEverywhere } from "./kill-everywhere.js";
+import { nameOf, registerInTurn } from "./turns.js";
 
-const check = async (reader: Reader, _: number, input: string): Promise<void> => {
+const check = async (reader: Reader, round: number, input: string): Promise<void> => {
   const data = utf8(input);
-  expect(await reader.getImmutable("alice", contentKey(data))).toMatchObject({ found: true, data });
+  expect(await reader.getImmutable(nameOf(round), contentKey(data))).toMatchObject({ found: true, data });
 };
 
 describe("add, killed at every boundary", () => {
   const world = useCrashWorld();
 
   it("W3: takes one transaction, and what was acknowledged is read", async () => {
-    await world.person.succeed(["name", "register", "alice"]);
     const kills = await killEverywhere(world, {
-      command: () => ["add", "alice", "-"],
+      prepare: (round) => registerInTurn(world, round),
+      command: (round) => ["add", nameOf(round), "-"],
       input: (round) => `object ${round}`,
       transactions: { update: 1 },
       check,
@@ -29,9 +30,9 @@ describe("add while nothing is mined, killed at every boundary", () => {
   const world = useCrashWorld({ mine: "manual" });
 
   it("W4: takes one transaction, on top of which the next round builds", async () => {
-    await world.person.register("alice");
     const kills = await killEverywhere(world, {
-      command: () => ["add", "alice", "-", "--wait", "broadcast"],
+      prepare: (round) => registerInTurn(world, round),
+      command: (round) => ["add", nameOf(round), "-", "--wait", "broadcast"],
       input: (round) => `object ${round}`,
       transactions: { update: 1 },
       unmined: true,

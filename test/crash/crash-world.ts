@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect } from "vitest";
 import { decodeHex } from "../../src/bytes/hex.js";
 import { lmdbCache } from "../../src/cache/lmdb.js";
+import { memoryCache } from "../../src/cache/memory.js";
 import { networks } from "../../src/chain/network.js";
 import { parseTransaction, type Transaction } from "../../src/chain/transaction.js";
 import { exportFloors } from "../../src/client/floors.js";
@@ -22,8 +23,9 @@ import {
   privateKeySigner,
   privateKeyWallet,
 } from "../../src/wallet/private-key.js";
-import { createWriter } from "../../src/writer.js";
+import { createWriter, type Writer } from "../../src/writer.js";
 import { buildProgram, runCli } from "../package/run-cli.js";
+import { withHeadersOf } from "../unit/client/write/headers-cache.js";
 import { POLL_MS, PollClock } from "../unit/client/write/world.js";
 
 const hook = fileURLToPath(new URL("kill-hook.mjs", import.meta.url));
@@ -132,8 +134,13 @@ export class Person {
     return run;
   }
 
-  /** Registers a name in this process, on a devnet that mines a block whenever the writer waits for one. */
+  /** Registers a name in this process. */
   async register(name: string): Promise<void> {
+    await this.writing((writer) => writer.registerName(name));
+  }
+
+  /** Writes in this process, on a devnet that mines a block whenever the writer waits for one. */
+  async writing(write: (writer: Writer) => Promise<unknown>): Promise<void> {
     const clock = new PollClock();
     clock.onPoll = () => this.#devnet.mine(1);
     const cache = lmdbCache(this.#file("cache"));
@@ -141,8 +148,13 @@ export class Person {
     const storage = this.#devnet.storeUrls.map((url) => http(url, { writable: true }));
     const signer = privateKeySigner({ privateKey: this.#privateKey, random: systemRandom });
     const writer = createWriter({ reader, storage, wallet: this.#wallet(), signer, pollIntervalMs: POLL_MS });
-    await writer.registerName(name);
+    await write(writer);
     await reader.close();
+  }
+
+  /** Has the person's cache know what there is of a name, as after a round: a run then begins as in any other round. */
+  async look(name: string): Promise<void> {
+    await this.reading((reader) => reader.getProfile(name));
   }
 
   /** Reads with the cache of this person's program. */
@@ -206,13 +218,14 @@ export function expectNotLowered(before: readonly PlacedFloor[], after: readonly
 export interface CrashWorld {
   readonly devnet: Devnet;
   readonly person: Person;
-  /** A reader that knows nothing. */
+  /** A reader that knows nothing but the headers. */
   fresh(): Reader;
 }
 
 /** Builds the program and starts the devnet before the tests of a file, and stops it after them. */
 export function useCrashWorld(options: DevnetOptions = {}): CrashWorld {
   let parts: { readonly devnet: Devnet; readonly person: Person } | null = null;
+  const headers = memoryCache();
   const running = () => {
     if (parts === null) throw new Error("the devnet runs in tests only");
     return parts;
@@ -233,6 +246,6 @@ export function useCrashWorld(options: DevnetOptions = {}): CrashWorld {
     get person() {
       return running().person;
     },
-    fresh: () => createReader(running().devnet.readerOptions()),
+    fresh: () => createReader(running().devnet.readerOptions({ cache: withHeadersOf(headers) })),
   };
 }

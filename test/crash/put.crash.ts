@@ -1,17 +1,14 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { utf8 } from "../../src/bytes/bytes.js";
 import type { Reader } from "../../src/index.js";
 import { useCrashWorld } from "./crash-world.js";
 import { killEverywhere } from "./kill-everywhere.js";
+import { nameOf, registerInTurn } from "./turns.js";
 
 const world = useCrashWorld();
 
-beforeAll(async () => {
-  await world.person.succeed(["name", "register", "alice"]);
-});
-
-async function expectRecord(reader: Reader, id: string, data: string): Promise<void> {
-  const found = await reader.getMutable("alice", id);
+async function expectRecord(reader: Reader, name: string, id: string, data: string): Promise<void> {
+  const found = await reader.getMutable(name, id);
   expect(found).toMatchObject({ found: true, data: utf8(data) });
   // No two data under one version, and nothing that does not verify.
   const verdicts = found.found ? found.replicas.map(({ verdict }) => verdict) : [];
@@ -21,10 +18,11 @@ async function expectRecord(reader: Reader, id: string, data: string): Promise<v
 describe("put, killed at every boundary", () => {
   it("W3: of a new id takes one transaction, and what was acknowledged is read", async () => {
     const kills = await killEverywhere(world, {
-      command: (round) => ["put", "alice", `new-${round}`],
+      prepare: (round) => registerInTurn(world, round),
+      command: (round) => ["put", nameOf(round), `new-${round}`],
       input: (round) => `data ${round}`,
       transactions: { update: 1 },
-      check: (reader, round, input) => expectRecord(reader, `new-${round}`, input),
+      check: (reader, round, input) => expectRecord(reader, nameOf(round), `new-${round}`, input),
     });
     expect(kills.count).toBeGreaterThanOrEqual(50);
     expect([...kills.at.keys()]).toEqual(
@@ -33,13 +31,14 @@ describe("put, killed at every boundary", () => {
   });
 
   it("W5: of a known id takes no transaction, and no version is signed for two data", async () => {
-    await world.person.succeed(["put", "alice", "known"], { input: "first" });
+    await world.person.succeed(["name", "register", "bob"]);
+    await world.person.succeed(["put", "bob", "known"], { input: "first" });
     const kills = await killEverywhere(world, {
-      command: () => ["put", "alice", "known"],
+      command: () => ["put", "bob", "known"],
       input: (round) => `killed ${round}`,
       transactions: {},
-      resume: (round) => [{ args: ["put", "alice", "known"], input: `resumed ${round}` }],
-      check: (reader, _, input) => expectRecord(reader, "known", input),
+      resume: (round) => [{ args: ["put", "bob", "known"], input: `resumed ${round}` }],
+      check: (reader, _, input) => expectRecord(reader, "bob", "known", input),
     });
     expect(kills.count).toBeGreaterThanOrEqual(20);
   });

@@ -13,6 +13,7 @@ const at = (feeRateSatsPerVbyte: number) => ({ waitFor: "broadcast", feeRateSats
 
 async function owner(name: string): Promise<Author> {
   const author = await world.author(2_000_000n, 500_000n);
+  await world.showHeaders(author);
   world.mineOnPoll();
   await author.writer.registerName(name);
   world.clock.onPoll = () => undefined;

@@ -16,10 +16,18 @@ afterAll(() => world.devnet.close());
 
 const LONG = { timeout: 300_000 };
 
-async function owner(name: string): Promise<{ author: Author; tenure: string }> {
+interface Owned {
+  readonly name: string;
+  readonly author: Author;
+  readonly tenure: string;
+}
+
+/** A name for each step: the run is the same each time, so that its n-th call is the same in every step. */
+async function owner(name: string): Promise<Owned> {
   const author = await world.author(2_000_000n);
+  await world.showHeaders(author);
   const { tenure } = await author.writer.registerName(name);
-  return { author, tenure };
+  return { name, author, tenure };
 }
 
 /** Everything that one author's programs signed and stored as records. */
@@ -59,9 +67,8 @@ it.each(faultModes)(
   "W3: a change of the profile that is disturbed (%s) at any call is there after the next",
   LONG,
   async (mode) => {
-    const name = `profile-${mode}`;
-    const { author } = await owner(name);
     await atEveryCall(mode, async (fault, at) => {
+      const { name, author } = await owner(`profile-${mode}-${at}`);
       const updates = await author.count("update");
       const first = author.start({ gate: fault.gate }).writer.updateProfile(name, { about: { at } });
       const done = await first.then(() => true).catch(() => false);
@@ -79,9 +86,8 @@ it.each(faultModes)(
   "W3: a first put of an id that is disturbed (%s) at any call takes one transaction and no version twice",
   LONG,
   async (mode) => {
-    const name = `fresh-${mode}`;
-    const { author, tenure } = await owner(name);
     await atEveryCall(mode, async (fault, at) => {
+      const { name, author, tenure } = await owner(`fresh-${mode}-${at}`);
       const id = `id-${at}`;
       const updates = await author.count("update");
       const [one, two] = [utf8(`one ${at}`), utf8(`two ${at}`)];
@@ -130,9 +136,8 @@ it.each(faultModes)(
   "W3: a put of immutable data that is disturbed (%s) at any call takes one transaction",
   LONG,
   async (mode) => {
-    const name = `object-${mode}`;
-    const { author } = await owner(name);
     await atEveryCall(mode, async (fault, at) => {
+      const { name, author } = await owner(`object-${mode}-${at}`);
       const data = utf8(`${mode} ${at}`);
       const updates = await author.count("update");
       const options = { type: "text/plain", fileName: `${at}.txt` };

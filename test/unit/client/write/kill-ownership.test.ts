@@ -19,6 +19,7 @@ const MODES = ["before", "after"] as const;
 
 async function owner(name: string): Promise<Author> {
   const author = await world.author(2_000_000n, 500_000n);
+  await world.showHeaders(author);
   await author.writer.registerName(name);
   await author.writer.putMutable(name, "note", utf8("kept"));
   return author;

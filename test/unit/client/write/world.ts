@@ -25,6 +25,7 @@ import { systemRandom } from "../../../../src/runtime/random.js";
 import { http } from "../../../../src/storage/http.js";
 import { createPrivateKey, privateKeySigner, privateKeyWallet } from "../../../../src/wallet/private-key.js";
 import { createWriter, type Writer, type WriterOptions } from "../../../../src/writer.js";
+import { copyHeaders, withHeadersOf } from "./headers-cache.js";
 
 /** ms - what every writer here waits between two looks; no other delay has this length. */
 export const POLL_MS = 7_001;
@@ -351,6 +352,9 @@ export class WriteWorld implements AsyncDisposable {
   readonly clock = new PollClock();
   readonly sources: readonly ChainSource[];
   readonly stores: readonly StorageProvider[];
+  readonly #headers = memoryCache();
+  /** By txid, as far as histories showed them. */
+  readonly #transactions = new Map<string, Transaction>();
 
   private constructor(devnet: Devnet) {
     this.devnet = devnet;
@@ -385,9 +389,15 @@ export class WriteWorld implements AsyncDisposable {
     return author;
   }
 
-  /** A reader that knows nothing yet. */
+  /** Gives an author the headers that this world's readers know, as if a program of the author's had run before. */
+  async showHeaders({ cache }: Author): Promise<void> {
+    await copyHeaders(this.#headers, cache);
+  }
+
+  /** A reader that knows nothing yet but the headers. */
   reader(options: Partial<ReaderOptions> = {}): Reader {
-    return createReader({ ...this.devnet.readerOptions(), clock: this.clock, ...options });
+    const cache = withHeadersOf(this.#headers);
+    return createReader({ ...this.devnet.readerOptions({ cache }), clock: this.clock, ...options });
   }
 
   /** Mines a block whenever a writer waits. */
@@ -418,7 +428,8 @@ export class WriteWorld implements AsyncDisposable {
     const found = new Map<string, Sent>();
     for (const script of scripts) {
       for (const { txid, height } of await this.source.history(script)) {
-        const tx = await this.transaction(txid);
+        const tx = this.#transactions.get(txid) ?? (await this.transaction(txid));
+        this.#transactions.set(txid, tx);
         found.set(txid, { txid, height, tx, kind: kindOf(tx) });
       }
     }
