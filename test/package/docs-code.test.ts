@@ -99,6 +99,30 @@ const uses: readonly Use[] = [
     },
   },
   {
+    page: "docs/sources.md",
+    has: 'electrum("wss://b.example:50004")',
+    // Sources connect with the first question.
+    check: ({ printed }) => {
+      expect(printed).toEqual([]);
+    },
+  },
+  {
+    page: "docs/sources.md",
+    has: "fingerprint256",
+    // Sources connect with the first question.
+    check: ({ printed }) => {
+      expect(printed).toEqual([]);
+    },
+  },
+  {
+    page: "docs/sources.md",
+    has: "headerSources: [headerFile(",
+    // Sources connect with the first question.
+    check: ({ printed }) => {
+      expect(printed).toEqual([]);
+    },
+  },
+  {
     page: "docs/guides/node.md",
     has: "proven absent:",
     check: ({ printed }, { devnet }) => {

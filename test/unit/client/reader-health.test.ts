@@ -116,13 +116,13 @@ describe("V5: a reader with a source that is down", () => {
     const { reader, clock } = readerOf([sourceOf("a", chain), sourceOf("b", chain), hanging], 2);
     const timeOf = async (): Promise<number> => {
       const startMs = clock.nowMs();
-      let isDone = false;
+      const state = { isDone: false };
       const reading = reader.getName(world.name).finally(() => {
-        isDone = true;
+        state.isDone = true;
       });
       for (let i = 0; i < 1_000; i++) {
         await clock.advance(0);
-        if (isDone) break;
+        if (state.isDone) break;
         await clock.advance(100);
       }
       await reading;

@@ -13,10 +13,13 @@ beforeEach(async () => {
 
 /** Does something once, after the first answer to a method. */
 function onceAfter(method: string, act: () => void): void {
+  let isDone = false;
   double.replaced[method] = async (_, right) => {
     const result = await right();
-    delete double.replaced[method];
-    act();
+    if (!isDone) {
+      isDone = true;
+      act();
+    }
     return result;
   };
 }
