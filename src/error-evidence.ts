@@ -40,3 +40,9 @@ export interface NameNow {
   /** Hex; null for no profile. */
   readonly profileHash: string | null;
 }
+
+/** What an error says about the world; `docs/errors.md` maps it to the CLI's exit codes. */
+export type Outcome = "input" | "unknown" | "wrong" | "conflict" | "wallet" | "bug";
+
+/** `yes`: the same call may succeed later. `changed`: only after the caller changed something. `no`: never. */
+export type Retry = "yes" | "changed" | "no";

@@ -5,9 +5,9 @@
  * {@link ErrorDetails}.
  */
 
-import type { Attempt, ForkProof, NameNow } from "./error-evidence.js";
+import type { Attempt, ForkProof, NameNow, Outcome, Retry } from "./error-evidence.js";
 
-export type { Attempt, ForkProof, NameNow } from "./error-evidence.js";
+export type { Attempt, ForkProof, NameNow, Outcome, Retry } from "./error-evidence.js";
 
 /** The details that an error of each code carries. */
 export interface ErrorDetails {
@@ -234,12 +234,6 @@ export interface ErrorDetails {
 }
 
 export type ErrorCode = keyof ErrorDetails;
-
-/** What an error says about the world; `docs/errors.md` maps it to the CLI's exit codes. */
-export type Outcome = "input" | "unknown" | "wrong" | "conflict" | "wallet" | "bug";
-
-/** `yes`: the same call may succeed later. `changed`: only after the caller changed something. `no`: never. */
-export type Retry = "yes" | "changed" | "no";
 
 const spec = (outcome: Outcome, retry: Retry): { readonly outcome: Outcome; readonly retry: Retry } => ({
   outcome,
