@@ -83,7 +83,11 @@ describe("a reader over bitcoinCore", () => {
     const result = await reader.getName("alice");
     expect(result.found).toBe(true);
     expect(result.asOf.partial).toBe(true);
-    expect(result.asOf.sources[0]).toEqual({ label: double.host, verdict: "unreachable" });
+    expect(result.asOf.sources[0]).toMatchObject({
+      label: double.host,
+      verdict: "unreachable",
+      reason: { code: "CHAIN_SOURCE_UNABLE" },
+    });
     const alone = world.reader({ sources: [source] }).getName("alice");
     await expect(alone).rejects.toMatchObject({
       code: "CHAIN_UNAVAILABLE",
