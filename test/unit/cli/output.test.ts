@@ -34,8 +34,8 @@ describe("Output", () => {
 
   it("tells progress on one changing line of a terminal, which is gone before anything else is written", async () => {
     const { output, stdout, stderr } = collectingOutput({ tty: true });
-    output.progress(event("sync", "Asking"));
-    output.progress(event("sync", "Asking"));
+    output.progress(event("headers", "Asking"));
+    output.progress(event("headers", "Asking"));
     output.progress(event("wait", `${"x".repeat(100)}\u001b`));
     await output.line("result");
     const told = `\r\u001b[K\u001b[2mAsking \u001b[0m\r\u001b[K\u001b[2m${"x".repeat(55)}... \u001b[0m\r\u001b[K`;
@@ -47,7 +47,7 @@ describe("Output", () => {
 
   it("tells elsewhere only what lasts, a line each", () => {
     const { output, stderr } = collectingOutput();
-    output.progress(event("sync", "Asking"));
+    output.progress(event("headers", "Asking"));
     output.progress(event("wait", "Waiting"));
     output.progress(event("wait", "Waiting"));
     expect(stderr()).toBe("Waiting\n");
