@@ -30,7 +30,7 @@ describe("text for a terminal", () => {
 });
 
 describe("Output", () => {
-  const event = (stage: "sync" | "wait", message: string) => ({ stage, message }) as const;
+  const event = (stage: "headers" | "wait", message: string) => ({ stage, message }) as const;
 
   it("tells progress on one changing line of a terminal, which is gone before anything else is written", async () => {
     const { output, stdout, stderr } = collectingOutput({ tty: true });
