@@ -38,12 +38,14 @@ interface Options {
   readonly version: string;
   /** bytes - below which answers are kept back after the first one; and each packet is filled up to it. */
   readonly packetBytes: number;
+  /** bytes - that each later packet is filled up to. Default: `packetBytes`. */
+  readonly filledBytes?: number;
   /** Whether anything but the handshake and nudges is answered at all. */
   readonly isSilent?: boolean;
 }
 
 /** A server of the least that a question about a fee needs, which sends as ElectrumX 2.0.0 does over TCP. */
-async function startServer({ version, packetBytes, isSilent = false }: Options) {
+async function startServer({ version, packetBytes, filledBytes = packetBytes, isSilent = false }: Options) {
   const clock = new StepClock();
   let heard: () => void = () => undefined;
   const question = new Promise<void>((resolve) => {
@@ -53,9 +55,11 @@ async function startServer({ version, packetBytes, isSilent = false }: Options) 
   const server = createServer((socket) => {
     let kept = "";
     const answer = (id: number, result: unknown): void => {
-      kept += `${JSON.stringify({ jsonrpc: "2.0", id, result })}\n`;
+      // What is filled up is the last one, here the answer that was kept back.
+      kept = `${JSON.stringify({ jsonrpc: "2.0", id, result })}\n${kept}`;
       if (methods.length > 1 && kept.length < packetBytes) return;
-      const padding = " ".repeat(Math.max(0, packetBytes - kept.length));
+      const wholeBytes = methods.length > 1 ? filledBytes : packetBytes;
+      const padding = " ".repeat(Math.max(0, wholeBytes - kept.length));
       socket.write(`${kept.slice(0, -2)}${padding}}\n`);
       kept = "";
     };
@@ -96,6 +100,19 @@ it.each([
   await clock.step();
   expect(await asked).toBe(1);
   expect(methods).toEqual(["server.version", "blockchain.estimatefee", nudge]);
+});
+
+it.each([
+  [131_072, true],
+  [262_144, false],
+])("takes an answer in a packet that is filled up to %i bytes: %s", async (filledBytes, isTaken) => {
+  // 64 KiB are the most of such an answer; the next power of two but one would be more than padding explains.
+  const { source, clock, question } = await startServer({ version: "1.7", packetBytes: 1_024, filledBytes });
+  const asked = source.feeRate(2).catch((error: unknown) => error);
+  await question;
+  await clock.step();
+  if (isTaken) expect(await asked).toBe(1);
+  else expect(await asked).toMatchObject({ code: "NETWORK_TOO_LARGE" });
 });
 
 it("asks a server that answers at once nothing more", async () => {
