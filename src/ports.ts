@@ -125,12 +125,26 @@ export interface ChainSource {
  */
 export type HeaderSource = Pick<ChainSource, "label" | "headers">;
 
+/** What lies at a path of section 10: a signed record, or an object under its hash. */
+export type StoredKind = "record" | "object";
+
+/** Bytes of a body from `start` up to but not including `end`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Options of a storage read. */
 export interface StorageReadOptions extends CallOptions {
   /** Reading stops and fails with `NETWORK_TOO_LARGE` when the body has more bytes than this. */
   readonly maxBytes: number;
   /** `"record"`: bypass HTTP caches. `"object"`: may come from any cache, since its hash is known. */
-  readonly kind: "record" | "object";
+  readonly kind: StoredKind;
+  /**
+   * These bytes alone; fewer, or none, where the body ends before. `maxBytes` then counts what is given, and the tag is
+   * that of the whole. Refused with `STORAGE_UNSUPPORTED` where `ranges` is not true.
+   */
+  readonly range?: ByteRange | undefined;
 }
 
 /** What a provider's server holds at a path, with the tag for a conditional write where it has one. */
@@ -143,12 +157,21 @@ export interface StoredBytes {
 export interface StorageReader {
   /** Short name for verdicts; never with credentials. */
   readonly label: string;
-  /** `null` means that the server said "absent"; anything else that is not the bytes throws. */
+  /** Which kinds it keeps; it is neither asked for the other nor given it. Default: both. */
+  readonly kinds?: readonly StoredKind[] | undefined;
+  /** Whether `range` of a read is honoured. Default false. */
+  readonly ranges?: boolean | undefined;
+  /**
+   * `null` means that the server said "absent"; anything else that is not the bytes throws. A place that is missing as
+   * a whole, such as a bucket, is `STORAGE_GONE` and not absence.
+   */
   read(path: string, options: StorageReadOptions): Promise<StoredBytes | null>;
   /** The public URL of a path, or null if this place has none. */
   urlOf(path: string): string | null;
   /** The public base URL for a profile's `storage`, or null. */
   readonly publicBaseUrl: string | null;
+  /** Ends what it holds open, such as connections. Whoever made it calls this; readers and writers do not. */
+  close?(): Promise<void>;
 }
 
 /** Condition of a write: create only, or replace what had `tag`. */
@@ -156,7 +179,7 @@ export type WriteCondition = { readonly ifAbsent: true } | { readonly ifTag: str
 
 /** Options of a storage write. */
 export interface StorageWriteOptions extends CallOptions {
-  readonly kind: "record" | "object";
+  readonly kind: StoredKind;
   /** Refused with `STORAGE_UNSUPPORTED` where `conditional` is false. */
   readonly condition?: WriteCondition;
 }
@@ -166,10 +189,20 @@ export type WriteOutcome = "stored" | "moved";
 
 /** A place that data is written to. */
 export interface StorageProvider extends StorageReader {
-  /** Whether `condition` is atomic here. */
+  /** Whether `condition` is atomic here. Fixed once `open` has resolved. */
   readonly conditional: boolean;
+  /**
+   * Finds out what the server can do, where that has to be asked. Called before the first write, and again where it
+   * failed. Repeated calls ask once.
+   */
+  open?(options?: CallOptions): Promise<void>;
+  /**
+   * Resolves with `"stored"` once the whole body is there and a reader gets it, never a part of it. Errors:
+   * `STORAGE_REFUSED` (no rights), `STORAGE_GONE`, `STORAGE_FULL`, `STORAGE_CLOCK_SKEW`, `STORAGE_UNSUPPORTED`, else
+   * `NETWORK_*`. After any of these the old bytes or the new ones are there.
+   */
   write(path: string, body: Uint8Array, options: StorageWriteOptions): Promise<WriteOutcome>;
-  /** Whether the bytes are gone afterwards; false means that the provider keeps them. */
+  /** Whether the bytes are gone afterwards, also where they were not there; false means that the provider keeps them. */
   remove(path: string, options?: CallOptions): Promise<boolean>;
 }
 

@@ -2,6 +2,10 @@ import ky from "ky";
 import { abortedError, throwIfAborted } from "../deadline.js";
 import { HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
+import type { Clock } from "../ports.js";
+import { systemClock } from "./clock.js";
+import { type Progress, watchProgress } from "./progress.js";
+import { parseRetryAfter } from "./retry-after.js";
 import { parseWebUrl } from "./web-url.js";
 
 /** One HTTP exchange. No cookies, no referrer, no retry; the caller sets the deadline through `signal`. */
@@ -11,7 +15,7 @@ export interface HttpRequest {
   /** The URL as errors show it. */
   readonly shownUrl: string;
   /** Default GET. */
-  readonly method?: "GET" | "PUT" | "DELETE" | "POST" | undefined;
+  readonly method?: "GET" | "HEAD" | "PUT" | "DELETE" | "POST" | "PROPFIND" | "MKCOL" | "MOVE" | undefined;
   /** Default none: then a GET causes no CORS preflight. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Uint8Array | undefined;
@@ -33,6 +37,10 @@ export interface HttpRequest {
   readonly runtimeFollows?: boolean | undefined;
   /** Default: the runtime's own. */
   readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
+  /** How long the server may be silent; a request is given up with `NETWORK_TIMEOUT`. Default: as long as it likes. */
+  readonly progress?: Progress | undefined;
+  /** Of `progress` and of `Retry-After`. Default: the machine's. */
+  readonly clock?: Clock | undefined;
 }
 
 /** What the server answered. */
@@ -42,6 +50,8 @@ export interface HttpAnswer {
   readonly etag: string | null;
   /** Null for one that was not sent, and for one that CORS hides. */
   readonly header: (name: string) => string | null;
+  /** ms - for which it asks to be left alone; null where it does not ask. */
+  readonly retryAfterMs: number | null;
   /** Empty for a status whose body was not asked for. */
   readonly bytes: Uint8Array;
 }
@@ -51,26 +61,30 @@ const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 /**
  * Sends one request and reads at most `maxBytes` of the answer.
  *
- * @throws NETWORK_UNREACHABLE, NETWORK_TOO_LARGE, NETWORK_HOST_REFUSED, NETWORK_ABORTED, NETWORK_STATUS after too many
- * redirects, and what `checkRedirect` throws
+ * @throws NETWORK_UNREACHABLE, NETWORK_TOO_LARGE, NETWORK_TIMEOUT, NETWORK_HOST_REFUSED, NETWORK_ABORTED, NETWORK_STATUS
+ * after too many redirects, and what `checkRedirect` throws
  */
 export async function fetchHttp(request: HttpRequest): Promise<HttpAnswer> {
-  const { signal, shownUrl } = request;
+  const { signal, shownUrl, progress, clock = systemClock } = request;
   throwIfAborted(signal, shownUrl);
+  const watch = progress === undefined ? null : watchProgress(progress, clock, shownUrl, signal);
   try {
-    return await followRedirects(request);
+    return await followRedirects(watch === null ? request : { ...request, signal: watch.signal }, watch?.arrived);
   } catch (error) {
     if (signal?.aborted === true) throw abortedError(shownUrl, signal.reason);
-    throw findHawserError(error) ?? unreachableServer(shownUrl, error);
+    throw watch?.stalled() ?? findHawserError(error) ?? unreachableServer(shownUrl, error);
+  } finally {
+    watch?.end();
   }
 }
 
-async function followRedirects(request: HttpRequest): Promise<HttpAnswer> {
+async function followRedirects(request: HttpRequest, arrived?: () => void): Promise<HttpAnswer> {
   let url = request.url;
   for (let redirects = 0; ; redirects++) {
     const response = await send(request, url);
+    arrived?.();
     const next = redirectTarget(request, response, url);
-    if (next === null) return readAnswer(request, response);
+    if (next === null) return readAnswer(request, response, arrived);
     await drop(response);
     if (redirects === limits.maxRedirects) {
       throw statusError(request.shownUrl, response.status, `more than ${limits.maxRedirects} redirects`);
@@ -113,19 +127,25 @@ function redirectTarget(request: HttpRequest, response: Response, url: URL): URL
   return next;
 }
 
-async function readAnswer(request: HttpRequest, response: Response): Promise<HttpAnswer> {
+async function readAnswer(request: HttpRequest, response: Response, arrived?: () => void): Promise<HttpAnswer> {
   const { status } = response;
   const header = (name: string): string | null => response.headers.get(name);
-  const etag = header("etag");
+  const nowMs = (request.clock ?? systemClock).nowMs();
+  const head = { status, etag: header("etag"), header, retryAfterMs: parseRetryAfter(header("retry-after"), nowMs) };
   if ((request.bodyStatuses ?? [200]).includes(status)) {
-    return { status, etag, header, bytes: await readBody(response, request.maxBytes, request.shownUrl) };
+    return { ...head, bytes: await readBody(response, request.maxBytes, request.shownUrl, arrived) };
   }
   await drop(response);
-  return { status, etag, header, bytes: new Uint8Array(0) };
+  return { ...head, bytes: new Uint8Array(0) };
 }
 
 /** Counts what really arrives: neither Content-Length nor Content-Encoding says how much that will be. */
-async function readBody(response: Response, maxBytes: number, shownUrl: string): Promise<Uint8Array> {
+async function readBody(
+  response: Response,
+  maxBytes: number,
+  shownUrl: string,
+  arrived?: () => void,
+): Promise<Uint8Array> {
   const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
   // One growing buffer: a list of chunks would let a server that sends single bytes fill the memory.
   let buffer = new Uint8Array(Math.min(maxBytes, 65_536));
@@ -133,6 +153,7 @@ async function readBody(response: Response, maxBytes: number, shownUrl: string):
   for (;;) {
     const chunk = await reader?.read();
     if (chunk?.value === undefined) return buffer.slice(0, length);
+    if (chunk.value.length > 0) arrived?.();
     const end = length + chunk.value.length;
     if (end > maxBytes) {
       reader?.cancel().catch(() => undefined);
@@ -157,12 +178,14 @@ async function drop(response: Response): Promise<void> {
 }
 
 /** The error for an answer with a status that means neither success nor "absent". */
-export function statusError(url: string, status: number, reason: string): HawserError<"NETWORK_STATUS"> {
-  return new HawserError("NETWORK_STATUS", `${url} answered with status ${status}: ${reason}.`, {
-    url,
-    status,
-    reason,
-  });
+export function statusError(
+  url: string,
+  status: number,
+  reason: string,
+  retryAfterMs: number | null = null,
+): HawserError<"NETWORK_STATUS"> {
+  const details = { url, status, reason, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+  return new HawserError("NETWORK_STATUS", `${url} answered with status ${status}: ${reason}.`, details);
 }
 
 function findHawserError(error: unknown): HawserError | null {

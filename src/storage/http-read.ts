@@ -11,11 +11,13 @@ const ABSENT: readonly number[] = [404, 410];
  */
 export function httpReadResult(url: string, answer: HttpAnswer): StoredBytes | null {
   if (ABSENT.includes(answer.status)) return null;
-  if (answer.status !== 200) throw statusError(url, answer.status, "neither the bytes nor absence");
+  if (answer.status !== 200) {
+    throw statusError(url, answer.status, "neither the bytes nor absence", answer.retryAfterMs);
+  }
   return { bytes: answer.bytes, tag: strongTag(answer.etag) };
 }
 
-/** RFC 9110: If-Match never holds for a weak tag, so such a tag cannot make a write conditional. */
-function strongTag(etag: string | null): string | null {
+/** The tag that can make a write conditional. RFC 9110: If-Match never holds for a weak tag, so it is none. */
+export function strongTag(etag: string | null): string | null {
   return etag !== null && /^"[\x21\x23-\x7e]*"$/.test(etag) ? etag : null;
 }

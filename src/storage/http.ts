@@ -1,4 +1,3 @@
-import { HawserError } from "../errors.js";
 import type {
   CallOptions,
   StorageProvider,
@@ -16,8 +15,9 @@ import {
   parseHttpBase,
   resolveHeaders,
 } from "../runtime/http-base.js";
-import { fetchHttp, type HttpAnswer, statusError } from "../runtime/http-client.js";
+import { fetchHttp, type HttpAnswer } from "../runtime/http-client.js";
 import { httpReadResult } from "./http-read.js";
+import { httpRefusal, unsupported } from "./http-refusal.js";
 import { parseStoragePath, publicUrl } from "./path.js";
 
 /** Options of {@link http}. */
@@ -90,7 +90,7 @@ class HttpStorage implements StorageProvider {
 
   async write(path: string, body: Uint8Array, options: StorageWriteOptions): Promise<WriteOutcome> {
     const { condition } = options;
-    if (condition !== undefined && !this.conditional) throw this.#unsupported("conditional write");
+    if (condition !== undefined && !this.conditional) throw unsupported(this.label, "conditional write");
     const answer = await this.#change("PUT", path, options.signal, {
       // Copied before anything is awaited: the caller may reuse its buffer.
       body: body.slice(),
@@ -103,7 +103,7 @@ class HttpStorage implements StorageProvider {
     if (answer.status === 412 || (answer.status === 404 && condition !== undefined && "ifTag" in condition)) {
       return "moved";
     }
-    if (![200, 201, 204].includes(answer.status)) throw this.#refusal(path, answer.status, "write");
+    if (![200, 201, 204].includes(answer.status)) throw this.#refusal(path, answer, "write");
     return "stored";
   }
 
@@ -112,7 +112,7 @@ class HttpStorage implements StorageProvider {
     if ([200, 204, 404, 410].includes(answer.status)) return true;
     // 202: accepted, not yet done.
     if (answer.status === 202) return false;
-    throw this.#refusal(path, answer.status, "remove");
+    throw this.#refusal(path, answer, "remove");
   }
 
   urlOf(path: string): string | null {
@@ -126,7 +126,7 @@ class HttpStorage implements StorageProvider {
     content: { readonly body?: Uint8Array; readonly headers?: Readonly<Record<string, string>> },
   ): Promise<HttpAnswer> {
     const url = this.#urlOf(path);
-    if (!this.#writable) throw this.#unsupported(method === "PUT" ? "write" : "remove");
+    if (!this.#writable) throw unsupported(this.label, method === "PUT" ? "write" : "remove");
     // No redirect is followed: what the server would do with the body there is its own affair.
     return fetchHttp({
       url,
@@ -145,23 +145,8 @@ class HttpStorage implements StorageProvider {
     return new URL(joinBase(this.#base.href, path));
   }
 
-  #refusal(path: string, status: number, operation: string): HawserError {
-    if (status === 405 || status === 501) return this.#unsupported(operation);
-    if (status === 401 || status === 403) {
-      const reason = `status ${status}`;
-      return new HawserError("STORAGE_REFUSED", `${this.label} refused to ${operation}: ${reason}.`, {
-        label: this.label,
-        reason,
-      });
-    }
-    return statusError(this.#urlOf(path).href, status, `the ${operation} did not succeed`);
-  }
-
-  #unsupported(operation: string): HawserError<"STORAGE_UNSUPPORTED"> {
-    return new HawserError("STORAGE_UNSUPPORTED", `${this.label} does not support this operation: ${operation}.`, {
-      label: this.label,
-      operation,
-    });
+  #refusal(path: string, answer: HttpAnswer, operation: string): Error {
+    return httpRefusal({ label: this.label, url: this.#urlOf(path).href, operation }, answer);
   }
 }
 

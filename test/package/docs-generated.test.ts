@@ -19,7 +19,9 @@ describe("generated pages", () => {
   const hint = 'run "npm run docs"';
 
   it("errors.md is what src/errors.ts says", () => {
-    expect(read("docs/errors.md"), hint).toBe(renderErrors(read("src/errors.ts"), readSources()));
+    expect(read("docs/errors.md"), hint).toBe(
+      renderErrors(read("src/error-details.ts") + read("src/errors.ts"), readSources()),
+    );
   });
 
   it("limits.md is what src/limits.ts says", () => {

@@ -1,6 +1,7 @@
 import { abortedError, throwIfAborted } from "../../deadline.js";
 import type { Clock, Random } from "../../ports.js";
 import { statusError } from "../../runtime/http-client.js";
+import { parseRetryAfter } from "../../runtime/retry-after.js";
 
 /** ms - the longest that a request waits for its turn; more would not leave the call the time to be answered. */
 const LONGEST_WAIT_MS = 8_000;
@@ -101,13 +102,4 @@ export class Pace {
       signal.addEventListener("abort", onAbort, { once: true });
     });
   }
-}
-
-/** ms - from now on; null for what is neither seconds nor a date. RFC 9110, section 10.2.3. */
-function parseRetryAfter(value: string | null, nowMs: number): number | null {
-  if (value === null) return null;
-  if (/^[0-9]{1,9}$/.test(value)) return Number(value) * 1_000;
-  // Everything else that engines take for a date has letters as well, and no wrong one can do more than a long ban.
-  const atMs = /^[A-Z][a-z]{2},? /.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(atMs) ? null : Math.max(0, atMs - nowMs);
 }

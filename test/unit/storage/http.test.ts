@@ -103,7 +103,9 @@ describe("http", () => {
       await expectCode("STORAGE_UNSUPPORTED", () => storage.remove(RECORD_PATH));
     }
     // 202 only promises to write, and a redirect did not.
-    for (status of [202, 302, 307, 400, 404, 409, 413, 429, 500, 507]) await expectCode("NETWORK_STATUS", write);
+    for (status of [202, 302, 307, 400, 404, 409, 413, 429, 500]) await expectCode("NETWORK_STATUS", write);
+    status = 507;
+    await expectCode("STORAGE_FULL", write);
     for (status of [200, 204, 404, 410]) expect(await storage.remove(RECORD_PATH)).toBe(true);
     status = 202;
     expect(await storage.remove(RECORD_PATH)).toBe(false);
