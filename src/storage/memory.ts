@@ -2,9 +2,16 @@ import { encodeHex } from "../bytes/hex.js";
 import { sha256 } from "../crypto/hash.js";
 import { throwIfAborted } from "../deadline.js";
 import { HawserError } from "../errors.js";
-import type { CallOptions, StorageProvider, StorageReadOptions, StorageWriteOptions, StoredBytes, WriteOutcome } from "../ports.js";
-import { assertRange } from "./http-range.js";
+import type {
+  CallOptions,
+  StorageProvider,
+  StorageReadOptions,
+  StorageWriteOptions,
+  StoredBytes,
+  WriteOutcome,
+} from "../ports.js";
 import { parseStoragePath, publicUrl } from "./path.js";
+import { assertRange } from "./range.js";
 
 /** Options of {@link memoryStorage}. */
 export interface MemoryStorageOptions {
