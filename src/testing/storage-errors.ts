@@ -69,7 +69,7 @@ async function checkFailure(
     await expectOneOf("a read", reads, () => storage.read(path, { kind, maxBytes: 1_000 }));
     await expectOneOf("a write", writes, async () => {
       await storage.open?.();
-      await storage.write(path, recordBody(60), { kind });
+      return storage.write(path, recordBody(60), { kind });
     });
     expectNoSecret("the provider", storage, secrets);
     expectNoSecret("its label", storage.label, secrets);
