@@ -2,7 +2,14 @@ import { encodeHex } from "../bytes/hex.js";
 import { sha256 } from "../crypto/hash.js";
 import { throwIfAborted } from "../deadline.js";
 import { HawserError } from "../errors.js";
-import type { CallOptions, StorageProvider, StorageReadOptions, StorageWriteOptions, StoredBytes, WriteOutcome } from "../ports.js";
+import type {
+  CallOptions,
+  StorageProvider,
+  StorageReadOptions,
+  StorageWriteOptions,
+  StoredBytes,
+  WriteOutcome,
+} from "../ports.js";
 import { assertRange } from "./http-range.js";
 import { parseStoragePath, publicUrl } from "./path.js";
 
