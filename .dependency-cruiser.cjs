@@ -99,6 +99,12 @@ module.exports = {
       to: { path: "node_modules/idb-keyval/" },
     },
     {
+      name: "aws4fetch-only-in-s3",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/storage/s3[^/]*\\.ts$" },
+      to: { path: "node_modules/aws4fetch/" },
+    },
+    {
       name: "verified-is-minted-by-trust-decisions",
       comment: "Only files that decide trust may mark a value as verified.",
       severity: "error",
