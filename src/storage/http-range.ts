@@ -1,9 +1,9 @@
-import { assertInteger } from "../bytes/guards.js";
 import { HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { ByteRange, StorageReadOptions, StoredBytes } from "../ports.js";
 import type { HttpAnswer } from "../runtime/http-client.js";
 import { httpReadResult, strongTag } from "./http-read.js";
+import { assertRange } from "./range.js";
 
 // RFC 9110, section 14.4. The total may be unknown.
 const CONTENT_RANGE = /^bytes ([0-9]{1,15})-([0-9]{1,15})\/([0-9]{1,15}|\*)$/;
@@ -46,12 +46,6 @@ export function planHttpRead({ range, maxBytes }: Pick<StorageReadOptions, "rang
       return { bytes, tag: stored.tag };
     },
   };
-}
-
-/** Guards a range. @throws INPUT_INVALID */
-export function assertRange(range: ByteRange): void {
-  assertInteger("range.start", range.start);
-  assertInteger("range.end", range.end, range.start);
 }
 
 function rangeResult(url: string, answer: HttpAnswer, { start, end }: ByteRange): StoredBytes | null {

@@ -10,8 +10,8 @@ import type {
   StoredBytes,
   WriteOutcome,
 } from "../ports.js";
-import { assertRange } from "./http-range.js";
 import { parseStoragePath, publicUrl } from "./path.js";
+import { assertRange } from "./range.js";
 
 /** Options of {@link memoryStorage}. */
 export interface MemoryStorageOptions {

@@ -12,4 +12,9 @@ export const programs = {
   btcd: join(serversDir, `btcd-${versions.btcd}`, "btcd"),
   electrumx: join(serversDir, `electrumx-${versions.electrumx}`, "bin", "electrumx_server"),
   bitcoind: join(serversDir, `bitcoind-${versions.bitcoinkernel}`, "bitcoind"),
+  // Debian's packages of that release of Debian.
+  apache: "/usr/sbin/apache2",
+  nginx: "/usr/sbin/nginx",
+  vsftpd: "/usr/sbin/vsftpd",
+  rclone: "/usr/bin/rclone",
 };
