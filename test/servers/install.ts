@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { serversDir, versions } from "./versions.js";
+import { programs, serversDir, versions } from "./versions.js";
 
 /**
  * Several files are compiled as one, which takes half of the time: most of it goes into headers that all include. Two
@@ -29,6 +29,24 @@ cmake_language(DEFER DIRECTORY "\${CMAKE_SOURCE_DIR}" CALL skip_unity)
 const servers: Readonly<Record<string, (dir: string) => void>> = {
   btcd(dir) {
     run("go", ["install", `github.com/btcsuite/btcd@v${versions.btcd}`], { env: { GOBIN: dir } });
+  },
+
+  versitygw(dir) {
+    run("go", ["install", `github.com/versity/versitygw/cmd/versitygw@v${versions.versitygw}`], {
+      env: { GOBIN: dir },
+    });
+  },
+
+  // Its programs lie where Debian puts them. Nothing is started: the tests start them with their own configuration.
+  swift() {
+    installDebian(
+      Object.fromEntries(
+        ["proxy", "account", "container", "object"].map((kind) => [
+          `${programs.swift}-${kind}-server`,
+          `swift-${kind}`,
+        ]),
+      ),
+    );
   },
 
   electrumx(dir) {
@@ -114,7 +132,13 @@ function install(name: string): void {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(serversDir, { recursive: true });
-  const wanted = [`btcd-${versions.btcd}`, `electrumx-${versions.electrumx}`, `bitcoind-${versions.bitcoinkernel}`];
+  const wanted = [
+    `btcd-${versions.btcd}`,
+    `electrumx-${versions.electrumx}`,
+    `bitcoind-${versions.bitcoinkernel}`,
+    `versitygw-${versions.versitygw}`,
+    "swift-debian",
+  ];
   const chosen = process.argv.slice(2);
   for (const name of wanted) if (chosen.length === 0 || chosen.some((prefix) => name.startsWith(prefix))) install(name);
   // Versions that are no longer asked for.

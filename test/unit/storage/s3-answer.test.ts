@@ -43,6 +43,7 @@ describe("s3: what answers to a read mean", () => {
     [400, fault("ExpiredToken"), "ExpiredToken"],
     [400, fault("AuthorizationHeaderMalformed"), "AuthorizationHeaderMalformed"],
     [301, fault("PermanentRedirect"), "PermanentRedirect"],
+    [404, fault("XAdminUserNotFound"), "XAdminUserNotFound"],
     [403, "<html>403</html>", "status 403"],
     [401, "", "status 401"],
   ])("status %d with %j is STORAGE_REFUSED: %s", async (status, body, reason) => {
