@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { Readable, Writable } from "node:stream";
+import { TLSSocket } from "node:tls";
 import { Client } from "basic-ftp";
 import { HawserError } from "../errors.js";
 import type { UserPassword } from "./basic-auth.js";
@@ -144,7 +146,9 @@ export class FtpSession {
     const arrived = (): void => {
       this.#arrived();
     };
-    function* chunks(): Generator<Uint8Array> {
+    const shaken = (): Promise<void> => this.#dataHandshake();
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      if (body.length === 0) await shaken();
       for (let start = 0; start < body.length; start += CHUNK_BYTES) {
         arrived();
         yield body.subarray(start, start + CHUNK_BYTES);
@@ -183,6 +187,12 @@ export class FtpSession {
     };
     await this.#client.list();
     return lines;
+  }
+
+  /** An empty body would end the data connection before TLS stands, which servers take for an attack. */
+  async #dataHandshake(): Promise<void> {
+    const socket = this.#client.ftp.dataSocket;
+    if (socket instanceof TLSSocket && socket.getPeerFinished() === undefined) await once(socket, "secureConnect");
   }
 
   async #try(command: string): Promise<boolean> {

@@ -122,7 +122,7 @@ class FtpStorage implements StorageProvider {
       try {
         await session.remove(file);
       } catch (error) {
-        await this.#assertAbsent(session, "remove", file, error);
+        if (!(await this.#absent(session, "remove", file, error))) throw this.#hidden("remove", error);
       }
       return true;
     });
@@ -166,8 +166,10 @@ class FtpStorage implements StorageProvider {
         }
         bytes = await session.download(file, maxBytes, url);
       } catch (error) {
-        await this.#assertAbsent(session, "read", file, error);
-        return null;
+        if (await this.#absent(session, "read", file, error)) return null;
+        // It may have come in the meantime.
+        if (reads === READS) throw this.#hidden("read", error);
+        continue;
       }
       if (size === null || size === bytes.length) return { bytes, tag: null };
       // A writer may have replaced the file between the two; otherwise the connection broke, which looks like its end.
@@ -207,13 +209,22 @@ class FtpStorage implements StorageProvider {
     throw gone(this.label, "its base is missing and cannot be made");
   }
 
-  /** Throws unless a refusal means that the file is not there. */
-  async #assertAbsent(session: FtpSession, operation: string, file: string, error: unknown): Promise<void> {
+  /** What a refusal means: true where the file is not there, false where it is. Throws where nothing shows either. */
+  async #absent(session: FtpSession, operation: string, file: string, error: unknown): Promise<boolean> {
     const code = replyCode(error);
     if (code !== 550 && code !== 450) throw error;
     const words = readWords(error);
-    if (words === "absent" || (words === null && (await isAbsent(session, file)) === true)) return;
-    throw refused(this.label, operation, `reply ${code}, and nothing shows that the file is not there`);
+    const absent = words === null ? await isAbsent(session, file) : words === "absent";
+    if (absent === null) throw this.#hidden(operation, error);
+    return absent;
+  }
+
+  #hidden(operation: string, error: unknown): HawserError<"STORAGE_REFUSED"> {
+    return refused(
+      this.label,
+      operation,
+      `reply ${replyCode(error) ?? 0}, and nothing shows that the file is not there`,
+    );
   }
 
   #shown(path: string): string {
