@@ -145,6 +145,7 @@ class Mirror {
         const path = step.kind === "entry" ? step.path : null;
         await this.#cursor.note(value.hash, path, isEverywhere);
       }
+      await this.#cursor.keep();
     } catch (error) {
       // Why it ended matters more than that its place could not be kept.
       await this.#cursor.keep().catch(() => undefined);
