@@ -2,7 +2,8 @@ import { assertInteger } from "./bytes/guards.js";
 import { memoryCache } from "./cache/memory.js";
 import { getNetwork, type NetworkId } from "./chain/network.js";
 import { createReaderFrom, type Reader } from "./client/reader.js";
-import type { Cache, ChainSource, Clock, HeaderSource, StorageReader } from "./ports.js";
+import type { Cache, ChainSource, Clock, HeaderSource, StorageReader, UrlReader } from "./ports.js";
+import { joinUrlReaders } from "./route/url-readers.js";
 import { systemClock } from "./runtime/clock.js";
 import { httpUrlReader } from "./storage/http-url-reader.js";
 
@@ -34,6 +35,11 @@ export interface ReaderOptions {
    * lead to (U1). Default: none.
    */
   readonly allowHosts?: readonly string[] | undefined;
+  /**
+   * Open URLs of other schemes out of profiles and routes, asked in this order after the built-in reader of `https:`. A
+   * URL that none opens is skipped (U1), and `file:` always. Default: none.
+   */
+  readonly urlReaders?: readonly UrlReader[] | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -54,7 +60,7 @@ export function createReader(options: ReaderOptions): Reader {
     sources,
     headerSources: options.headerSources,
     storage: options.storage ?? [],
-    urlReader: httpUrlReader({ allowHosts: options.allowHosts }),
+    urlReader: joinUrlReaders([httpUrlReader({ allowHosts: options.allowHosts }), ...(options.urlReaders ?? [])]),
     cache: options.cache ?? memoryCache(),
     clock: options.clock ?? systemClock,
     minSources,

@@ -59,6 +59,16 @@ export const limits = {
   recordTimeoutMs: 15_000,
   /** ms - one object from one replica. */
   objectTimeoutMs: 30_000,
+  /** ms - until a server begins to answer for a record: one that takes longer is worth less than asking another. */
+  recordFirstByteMs: 5_000,
+  /** ms - between two parts of a record's body. */
+  recordIdleMs: 10_000,
+  /** ms - until a server begins to answer for an object: gateways may have to find it first. */
+  objectFirstByteMs: 10_000,
+  /** ms - between two parts of an object's body: nothing newer waits for it, so a slow one is better than none. */
+  objectIdleMs: 30_000,
+  /** bytes/s - an upload slower than this is given up; the time comes on top of that until the first byte. */
+  uploadMinBytesPerSecond: 16_384,
   /** ms - one request to a chain source. */
   sourceTimeoutMs: 15_000,
   /** ms - for which one read waits, in all, for chain sources that others were faster than. */

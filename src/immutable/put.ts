@@ -8,12 +8,13 @@ import { objectPath } from "../route/layout.js";
 import {
   assertHeld,
   assertRequired,
+  openProvider,
   type ProviderOutcome,
   storeOnEach,
   type WriteOptions,
   writeOnce,
 } from "../route/provider-writes.js";
-import { recordReplicas } from "../route/replicas.js";
+import { keepersOf, providerReplica } from "../route/replicas.js";
 import { contentKey } from "./key.js";
 import { verifyObject } from "./verify.js";
 
@@ -36,7 +37,7 @@ export interface PutObject {
 }
 
 /**
- * Stores an object under its hash at every provider. It can be repeated at will: the same bytes have the same path (W1).
+ * Stores an object under its hash at every provider that keeps objects. It can be repeated at will: the same bytes have the same path (W1).
  *
  * @throws INPUT_TOO_LARGE, INPUT_INVALID; STORAGE_UNAVAILABLE when fewer than `required` hold it; NETWORK_ABORTED
  */
@@ -47,8 +48,8 @@ export async function putObject(input: PutObjectInput): Promise<PutObject> {
     const details = { what: "object", bytes: bytes.length, maxBytes: limits.objectMaxBytes };
     throw new HawserError("INPUT_TOO_LARGE", `An object has at most ${details.maxBytes} bytes.`, details);
   }
-  const storage = [...new Set(input.storage)];
-  assertRequired(required, storage);
+  assertRequired(required, input.storage, "object");
+  const storage = keepersOf(input.storage, "object");
   const key = contentKey(bytes);
   const path = objectPath(key);
   const providers = await storeOnEach(storage, input, (provider) => storeObject(provider, path, key, input));
@@ -63,6 +64,7 @@ async function storeObject(
   input: PutObjectInput,
 ): Promise<ProviderOutcome> {
   const { label } = provider;
+  await openProvider(provider, input);
   if (!provider.conditional) {
     const outcome = await writeOnce(provider, path, input.bytes, { kind: "object" }, input);
     return outcome === "stored" ? { label, outcome, attempt: null } : movedAgain(label);
@@ -87,10 +89,8 @@ async function storeObject(
 /** What lies at the path; null also for what cannot be read because it is larger than any object. */
 async function readThere(provider: StorageProvider, path: string, input: PutObjectInput): Promise<StoredBytes | null> {
   const { clock, timeoutMs, signal } = input;
-  const [replica] = recordReplicas({ storage: [provider], urlReader: null, path, urls: [] });
-  if (replica === undefined) return null;
   const budget = new ReadBudget({ clock, signal });
-  const reply = await fetchOne(replica, {
+  const reply = await fetchOne(providerReplica(provider, path), {
     clock,
     budget,
     kind: "object",

@@ -25,7 +25,7 @@ export type PutAgainInput = Omit<PutRecordInput, "basis" | "nextVersion" | "sign
  */
 export async function putRecordAgain(input: PutAgainInput): Promise<PutRecord | null> {
   const { context, cache, data, storage, required = 1, deferFloor = false } = input;
-  assertRequired(required, [...new Set(storage)]);
+  assertRequired(required, storage, "record");
   const { known, replicas } = await surveyRecord(input);
   const dataHash = encodeHex(sha256(data));
   const candidate = signedBefore(input, known, dataHash);

@@ -1,7 +1,8 @@
 import { limits } from "../limits.js";
 import type { StorageProvider, WriteCondition } from "../ports.js";
 import { fetchOne, type ReplicaReply } from "../route/fetch.js";
-import { type ProviderOutcome, storeOnEach, type WriteOptions, writeOnce } from "../route/provider-writes.js";
+import { openEach, type ProviderOutcome, storeOnEach, type WriteOptions, writeOnce } from "../route/provider-writes.js";
+import { keepersOf } from "../route/replicas.js";
 import { isFromFuture } from "./select.js";
 import { type SurveyedReplica, type SurveyInput, surveyFetch } from "./survey.js";
 import { type Candidate, type CheckedReply, verifyReplies } from "./verify-replies.js";
@@ -28,27 +29,27 @@ export interface StoreInput {
 
 /** What became of the record at the providers. */
 export interface Stored {
-  /** Those that write conditionally first; without those that were not asked any more. */
+  /** Those that could not be opened, then those that write conditionally; without those that were not asked any more. */
   readonly providers: readonly ProviderOutcome[];
   /** The highest record that another writer stored first, or null: where there is one this write lost a race (W5). */
   readonly movedTo: Candidate | null;
 }
 
 /**
- * Stores a record on every provider. Those that write conditionally come first: if another writer was faster there, the
+ * Stores a record on every provider that keeps records. Those that write conditionally come first: if another writer was faster there, the
  * others, where a race would go unseen, are left alone.
  *
  * @throws NETWORK_ABORTED
  */
 export async function storeRecord(input: StoreInput): Promise<Stored> {
-  const all = [...new Set(input.survey.storage)];
   const { clock, signal, recordTimeoutMs = limits.recordTimeoutMs } = input.survey;
   const options: WriteOptions = { clock, signal, timeoutMs: recordTimeoutMs };
   const rivals: Candidate[] = [];
-  const outcomes: ProviderOutcome[] = [];
-  const conditional = all.filter((provider) => provider.conditional);
+  const { ready, failed } = await openEach(keepersOf(input.survey.storage, "record"), options);
+  const outcomes = [...failed];
+  const conditional = ready.filter((provider) => provider.conditional);
   const first = input.inTurn === true ? inTurn(conditional) : [conditional];
-  for (const group of [...first, all.filter((provider) => !provider.conditional)]) {
+  for (const group of [...first, ready.filter((provider) => !provider.conditional)]) {
     if (rivals.length > 0 || group.length === 0) continue;
     outcomes.push(...(await storeOnEach(group, options, (provider) => storeOne(provider, input, options, rivals))));
   }

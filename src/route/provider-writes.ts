@@ -2,8 +2,9 @@ import { invalidArgument } from "../bytes/guards.js";
 import { throwIfAborted, withDeadline } from "../deadline.js";
 import { type Attempt, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
-import type { Clock, StorageProvider, StorageWriteOptions, WriteOutcome } from "../ports.js";
+import type { Clock, StorageProvider, StorageWriteOptions, StoredKind, WriteOutcome } from "../ports.js";
 import { attemptOfAnything } from "./fetch.js";
+import { keepersOf } from "./replicas.js";
 
 /** What became of the bytes at one provider (W7). */
 export interface ProviderOutcome {
@@ -27,10 +28,15 @@ function countHeld(outcomes: readonly ProviderOutcome[]): number {
   return outcomes.filter(({ outcome }) => outcome === "stored" || outcome === "held").length;
 }
 
-/** Guards `required` of W7 before anything is sent. @throws INPUT_INVALID */
-export function assertRequired(required: number, providers: readonly StorageProvider[]): void {
-  if (!Number.isSafeInteger(required) || required < 1 || required > providers.length) {
-    throw invalidArgument("required", `integer from 1 to ${providers.length}, the number of providers`, required);
+/** Guards `required` of W7 before anything is sent: those count that keep the kind. @throws INPUT_INVALID */
+export function assertRequired(required: number, providers: readonly StorageProvider[], kind: StoredKind): void {
+  const most = keepersOf(providers, kind).length;
+  if (!Number.isSafeInteger(required) || required < 1 || required > most) {
+    throw invalidArgument(
+      "required",
+      `integer from 1 to ${most}, the number of providers that keep ${kind}s`,
+      required,
+    );
   }
 }
 
@@ -44,6 +50,45 @@ export function assertHeld(outcomes: readonly ProviderOutcome[], required: numbe
     stored,
     attempts,
   });
+}
+
+/** Providers that are ready to be written to, and what became of the others. */
+export interface Opened<P extends StorageProvider> {
+  readonly ready: readonly P[];
+  readonly failed: readonly ProviderOutcome[];
+}
+
+/**
+ * Opens every provider at once, before it is looked at whether it writes conditionally. One that cannot be opened is a
+ * failed one, and is opened again by the next write.
+ *
+ * @throws NETWORK_ABORTED
+ */
+export async function openEach<P extends StorageProvider>(
+  providers: readonly P[],
+  options: WriteOptions,
+): Promise<Opened<P>> {
+  const ready = new Set<P>();
+  const outcomes = await storeOnEach(providers, options, async (provider): Promise<ProviderOutcome> => {
+    await openProvider(provider, options);
+    ready.add(provider);
+    return { label: provider.label, outcome: "held", attempt: null };
+  });
+  return {
+    ready: providers.filter((provider) => ready.has(provider)),
+    failed: outcomes.filter(({ outcome }) => outcome === "failed"),
+  };
+}
+
+/** Lets a provider find out what its server can do. @throws NETWORK_TIMEOUT, NETWORK_ABORTED, and what it throws */
+export async function openProvider(
+  provider: StorageProvider,
+  { clock, timeoutMs = limits.objectTimeoutMs, signal }: WriteOptions,
+): Promise<void> {
+  if (provider.open === undefined) return;
+  await withDeadline({ clock, timeoutMs, signal, what: provider.label }, async (inner) =>
+    provider.open?.({ signal: inner }),
+  );
 }
 
 /**

@@ -4,3 +4,5 @@
  */
 export { type CacheContractOptions, cacheContract } from "./cache.js";
 export type { ContractCase } from "./contract.js";
+export { type StorageContractOptions, storageContract } from "./storage.js";
+export type { FailingProviders } from "./storage-errors.js";

@@ -3,9 +3,9 @@
  * ~/.cache/hawser-servers), and does nothing for those that are there. Needs Go, Python 3.10 or later, Rust's cargo, a C++
  * compiler with CMake, and Debian's Boost and libevent headers, which it installs with apt-get where they are missing.
  */
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serversDir, versions } from "./versions.js";
@@ -29,6 +29,17 @@ cmake_language(DEFER DIRECTORY "\${CMAKE_SOURCE_DIR}" CALL skip_unity)
 const servers: Readonly<Record<string, (dir: string) => void>> = {
   btcd(dir) {
     run("go", ["install", `github.com/btcsuite/btcd@v${versions.btcd}`], { env: { GOBIN: dir } });
+  },
+
+  // Its module replaces others, which `go install` refuses outside of it.
+  kubo(dir) {
+    const module = `github.com/ipfs/kubo@v${versions.kubo}`;
+    const { Dir } = JSON.parse(output("go", ["mod", "download", "-json", module])) as { readonly Dir: string };
+    const source = join(dir, "source");
+    run("cp", ["-R", Dir, source]);
+    run("chmod", ["-R", "u+w", source]);
+    run("go", ["build", "-trimpath", "-o", join(dir, "ipfs"), "./cmd/ipfs"], { cwd: source });
+    rmSync(source, { recursive: true });
   },
 
   electrumx(dir) {
@@ -66,6 +77,12 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
     for (const left of [project, build]) rmSync(left, { recursive: true });
   },
 };
+
+/** What a program prints. */
+function output(program: string, args: readonly string[]): string {
+  // Outside of any module, so that it is not taken for a question about one.
+  return execFileSync(program, args, { cwd: tmpdir(), encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+}
 
 function installDebian(packageOf: Readonly<Record<string, string>>): void {
   const missing = Object.entries(packageOf).flatMap(([file, name]) => (existsSync(file) ? [] : [name]));
@@ -114,7 +131,12 @@ function install(name: string): void {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(serversDir, { recursive: true });
-  const wanted = [`btcd-${versions.btcd}`, `electrumx-${versions.electrumx}`, `bitcoind-${versions.bitcoinkernel}`];
+  const wanted = [
+    `btcd-${versions.btcd}`,
+    `electrumx-${versions.electrumx}`,
+    `bitcoind-${versions.bitcoinkernel}`,
+    `kubo-${versions.kubo}`,
+  ];
   const chosen = process.argv.slice(2);
   for (const name of wanted) if (chosen.length === 0 || chosen.some((prefix) => name.startsWith(prefix))) install(name);
   // Versions that are no longer asked for.

@@ -3,12 +3,13 @@ import { withDeadline } from "../../deadline.js";
 import { type Attempt, isHawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { type Name, parseName } from "../../name/name.js";
-import type { ProgressEvent, StorageProvider } from "../../ports.js";
+import type { ProgressEvent, StorageProvider, StoredKind } from "../../ports.js";
 import { getEntries } from "../../profile/index-tree.js";
 import { createLimiter } from "../../profile/limiter.js";
 import { ReadBudget } from "../../route/budget.js";
 import { attemptOfAnything, fetchOne } from "../../route/fetch.js";
-import { recordReplicas } from "../../route/replicas.js";
+import { openProvider } from "../../route/provider-writes.js";
+import { keepersOf, providerReplica } from "../../route/replicas.js";
 import type { JournalRemoval } from "./journal.js";
 import { type NamePosition, positionOf, standOf, withProfile } from "./position.js";
 import type { RemovalList } from "./removals.js";
@@ -74,8 +75,10 @@ async function clearList(
   const left = await Promise.all(
     removes.map((removal) =>
       limit(async () => {
+        const keepers = keepersOf([...tallies.keys()], kindOf(removal));
         const results = await Promise.all(
-          [...tallies].map(async ([provider, tally]) => {
+          keepers.map(async (provider) => {
+            const tally = tallies.get(provider) ?? emptyTally(provider);
             const result = needed.get(removal.key) ?? (await clearOne(core, provider, removal, signal));
             tally[result.outcome]++;
             if (result.outcome !== "removed") tally.attempt ??= { ...result.attempt, label: provider.label };
@@ -87,6 +90,11 @@ async function clearList(
     ),
   );
   return left.flat();
+}
+
+/** A provider has no copy of what it does not keep. */
+function kindOf({ key }: JournalRemoval): StoredKind {
+  return key.startsWith("i:") ? "object" : "record";
 }
 
 type Cleared =
@@ -105,6 +113,7 @@ async function clearOne(
     }
     const { label } = provider;
     const { clock } = core.parts;
+    await openProvider(provider, { clock, signal });
     const isGone: unknown = await withDeadline(
       { clock, timeoutMs: limits.objectTimeoutMs, signal, what: label },
       (inner) => provider.remove(path, { signal: inner }),
@@ -126,10 +135,14 @@ async function looksLikeDocument(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const { clock } = core.parts;
-  const [replica] = recordReplicas({ storage: [provider], urlReader: null, path, urls: [] });
-  if (replica === undefined) return false;
   const budget = new ReadBudget({ clock, signal });
-  const reply = await fetchOne(replica, { clock, budget, kind: "object", maxBytes: limits.objectMaxBytes, signal });
+  const reply = await fetchOne(providerReplica(provider, path), {
+    clock,
+    budget,
+    kind: "object",
+    maxBytes: limits.objectMaxBytes,
+    signal,
+  });
   if (reply.outcome === "unreachable") throw new Unread(reply.attempt);
   if (reply.outcome === "absent") return false;
   return documentHeads.some((head) => head.every((byte, at) => reply.bytes[at] === byte));

@@ -175,6 +175,7 @@ async function planRoute(
       profile: { ...base.profile, index: root },
       objects: [...written.values()],
       affectedIds: [change.key],
+      storedKinds: ["record"],
       storeRecords: async (signal) => {
         put = await storeRecord(
           core,
@@ -219,7 +220,7 @@ export function storeRecord(
     nextVersion: options.nextVersion,
     basis: options.basis,
     inTurn: options.merge !== undefined,
-    required: core.required(options),
+    required: core.required(options, "record"),
     deferFloor,
     keepPending,
   });
@@ -288,7 +289,13 @@ function planStoreAgain(
     run: async ({ signal = options.signal } = {}) => {
       await sendParents(core, base, { ...options, signal });
       const { storage, clock } = core.parts;
-      const { providers } = await putObject({ bytes, storage, required: core.required(options), clock, signal });
+      const { providers } = await putObject({
+        bytes,
+        storage,
+        required: core.required(options, "object"),
+        clock,
+        signal,
+      });
       return Object.assign(await unsentOperation(core, base, [immutableKey(key)], providers), { key, content });
     },
   };

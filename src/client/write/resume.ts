@@ -184,7 +184,7 @@ async function finishRecord(core: WriterCore, record: PendingRecord, options: Re
   assertEpochReachable(route, base.stack.length > 0 ? asOf.tipHeight + 1 : (tipState.profileHeight ?? -1));
   const publicKey = requireEffectiveKey(route, base.profile, base.ownerKey);
   const { storage } = core.parts;
-  const required = core.required(options);
+  const required = core.required(options, "record");
   const { signal } = options;
   const input = { context, route, publicKey, storage, readers, urlReader, cache, clock, required, signal };
   await storeWithFloor(core, base, route, (deferFloor) => resumeRecord({ ...input, deferFloor }, record));

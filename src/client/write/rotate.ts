@@ -84,6 +84,7 @@ export async function planRotateKey(
       profile,
       objects: [...written.values()],
       affectedIds: changes.map(({ key }) => key),
+      storedKinds: moves.length > 0 ? ["record"] : [],
       storeRecords: (signal) => carryOver(core, base, moves, signer, { ...options, signal }),
     },
     options,

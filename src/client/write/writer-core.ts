@@ -8,10 +8,11 @@ import { checkSigned, type SignedTransaction } from "../../plan/check-signed.js"
 import { outpointKey } from "../../plan/coin-selection.js";
 import type { FeeGuards } from "../../plan/fee.js";
 import type { PlannedTransaction } from "../../plan/psbt.js";
-import type { Clock, Random, Signer, StorageProvider, Wallet, WalletAccount } from "../../ports.js";
+import type { Clock, Random, Signer, StorageProvider, StoredKind, Wallet, WalletAccount } from "../../ports.js";
 import { emptyIndex } from "../../profile/index-tree.js";
 import type { Profile } from "../../profile/profile.js";
 import { assertRequired } from "../../route/provider-writes.js";
+import { keepersOf } from "../../route/replicas.js";
 import type { ReaderCore, Session } from "../reader-core.js";
 import { ChainDesk } from "./chain-desk.js";
 import { Fate } from "./fate.js";
@@ -86,9 +87,9 @@ export class WriterCore {
     return fromWallet("tell its accounts", () => wallet.accounts());
   }
 
-  /** Providers that must hold the bytes (W7), guarded before anything is signed or kept. @throws INPUT_INVALID */
-  required({ required = this.parts.required }: WriteOptions): number {
-    assertRequired(required, [...new Set(this.parts.storage)]);
+  /** Providers that must hold each of the kinds (W7), guarded before anything is signed or kept. @throws INPUT_INVALID */
+  required({ required = this.parts.required }: WriteOptions, ...kinds: readonly StoredKind[]): number {
+    for (const kind of kinds) assertRequired(required, this.parts.storage, kind);
     return required;
   }
 
@@ -105,7 +106,9 @@ export class WriterCore {
   /** A profile without entries that names this writer's key and the public places of its storage. */
   newProfile(name: Name, given: Partial<Pick<Profile, "about" | "storage">> = {}): Profile {
     const { signer, storage } = this.parts;
-    const bases = storage.flatMap(({ publicBaseUrl }) => (publicBaseUrl === null ? [] : [publicBaseUrl]));
+    const bases = keepersOf(storage, "object").flatMap(({ publicBaseUrl }) =>
+      publicBaseUrl === null ? [] : [publicBaseUrl],
+    );
     return {
       name,
       pubkey: signer === null ? null : encodeHex(signer.publicKey),
