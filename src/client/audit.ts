@@ -15,7 +15,7 @@ import { type Profile, parseProfile } from "../profile/profile.js";
 import { ReadBudget } from "../route/budget.js";
 import { type FetchOptions, fetchAll } from "../route/fetch.js";
 import { joinBase, objectPath, recordPath } from "../route/layout.js";
-import { type Replica, recordReplicas } from "../route/replicas.js";
+import { providerReplica } from "../route/replicas.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
 import { type AskedObject, askObject, isOversize } from "./audit-object.js";
 import { type AuditPlace, auditPlaces } from "./audit-places.js";
@@ -167,9 +167,10 @@ class Audit {
     const cached = await cachedObject(this.#core, hash);
     if (cached !== null) return cached;
     const providers = places.flatMap(({ isPublic, replica }) => (isPublic ? (replica.provider ?? []) : []));
-    const own = recordReplicas({ storage: providers, urlReader: null, path, urls: [] });
-    const asPlace = (replica: Replica): AuditPlace => ({ replica, url: null, isPublic: false });
-    return (await this.#ask(own.map(asPlace), hash, maxBytes, signal)).bytes;
+    const own = providers.map((provider): AuditPlace => {
+      return { replica: providerReplica(provider, path), url: null, isPublic: false };
+    });
+    return (await this.#ask(own, hash, maxBytes, signal)).bytes;
   }
 
   #places(kind: "record" | "object", path: string, urls: readonly string[]): readonly AuditPlace[] {

@@ -251,7 +251,8 @@ describe("a mirror", () => {
     });
     const reader = world.reader({ storage: [home] });
     const { items } = await mirrored(reader, "opens", { to: [opened, refused] });
-    expect(calls).toEqual(["open", ...name.paths.map(() => "write")]);
+    expect(calls[0]).toBe("open");
+    expect(calls.filter((call) => call === "write")).toHaveLength(name.paths.length);
     expect(outcomes(items)).toContain("record refused: failed STORAGE_REFUSED");
     expect(outcomes(items)).toContain("profile refused: failed STORAGE_REFUSED");
     await expect(reader.mirror("opens", { to: refused })).rejects.toMatchObject({
