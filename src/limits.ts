@@ -17,6 +17,14 @@ export const limits = {
   indexMaxDepth: 16,
   /** requests - index nodes that are loaded or stored at the same time. */
   indexMaxParallel: 8,
+  /** nodes - of one index that cannot be had before an audit or a mirror ends; else one node, named often, is endless. */
+  indexMaxUnread: 100_000,
+  /** items - profile, nodes, records and objects that an audit or a mirror works on at the same time. */
+  auditMaxParallel: 8,
+  /** ms - for which an interrupted mirror's place is kept: what was copied before is then believed to be there still. */
+  mirrorResumeMs: 24 * 60 * 60 * 1000,
+  /** calls - in a row that fail at a target before a mirror leaves it alone. */
+  mirrorMaxFailures: 16,
   /** objects - of a batch that are hashed, stored or removed at the same time. */
   batchMaxParallel: 16,
   /** bytes - M3: data of a mutable record. */

@@ -45,7 +45,12 @@ const readFlags: readonly Flag[] = [
   networkFlag,
   sourceFlag,
   headerFileFlag,
-  { name: "store", value: "URL", repeatable: true, help: "Where data is looked for: an http(s) URL or a directory" },
+  {
+    name: "store",
+    value: "URL",
+    repeatable: true,
+    help: "Where data is looked for: a directory or a URL, such as https://, s3:// or ftp://",
+  },
   {
     name: "allow-host",
     value: "HOST:PORT",

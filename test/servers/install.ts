@@ -1,11 +1,11 @@
 /**
  * Installs the servers that `npm run test:servers` runs, each at one version, into HAWSER_SERVERS (default
  * ~/.cache/hawser-servers), and does nothing for those that are there. Needs Go, Python 3.10 or later, Rust's cargo, a C++
- * compiler with CMake, and Debian's Boost and libevent headers, which it installs with apt-get where they are missing.
+ * compiler with CMake; Debian's servers and its Boost and libevent headers are installed with apt-get where they are missing.
  */
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { programs, serversDir, versions } from "./versions.js";
@@ -37,16 +37,15 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
     });
   },
 
-  // Its programs lie where Debian puts them. Nothing is started: the tests start them with their own configuration.
-  swift() {
-    installDebian(
-      Object.fromEntries(
-        ["proxy", "account", "container", "object"].map((kind) => [
-          `${programs.swift}-${kind}-server`,
-          `swift-${kind}`,
-        ]),
-      ),
-    );
+  // Its module replaces others, which `go install` refuses outside of it.
+  kubo(dir) {
+    const module = `github.com/ipfs/kubo@v${versions.kubo}`;
+    const { Dir } = JSON.parse(output("go", ["mod", "download", "-json", module])) as { readonly Dir: string };
+    const source = join(dir, "source");
+    run("cp", ["-R", Dir, source]);
+    run("chmod", ["-R", "u+w", source]);
+    run("go", ["build", "-trimpath", "-o", join(dir, "ipfs"), "./cmd/ipfs"], { cwd: source });
+    rmSync(source, { recursive: true });
   },
 
   electrumx(dir) {
@@ -84,6 +83,26 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
     for (const left of [project, build]) rmSync(left, { recursive: true });
   },
 };
+
+/**
+ * Servers of Debian, by a file that each brings. They lie where Debian puts them, and the tests start them with their own
+ * configuration.
+ */
+const debianServers: Readonly<Record<string, string>> = {
+  [programs.apache]: "apache2",
+  [programs.nginx]: "nginx",
+  [programs.vsftpd]: "vsftpd",
+  [programs.rclone]: "rclone",
+  ...Object.fromEntries(
+    ["proxy", "account", "container", "object"].map((kind) => [`${programs.swift}-${kind}-server`, `swift-${kind}`]),
+  ),
+};
+
+/** What a program prints. */
+function output(program: string, args: readonly string[]): string {
+  // Outside of any module, so that it is not taken for a question about one.
+  return execFileSync(program, args, { cwd: tmpdir(), encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+}
 
 function installDebian(packageOf: Readonly<Record<string, string>>): void {
   const missing = Object.entries(packageOf).flatMap(([file, name]) => (existsSync(file) ? [] : [name]));
@@ -136,11 +155,12 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     `btcd-${versions.btcd}`,
     `electrumx-${versions.electrumx}`,
     `bitcoind-${versions.bitcoinkernel}`,
+    `kubo-${versions.kubo}`,
     `versitygw-${versions.versitygw}`,
-    "swift-debian",
   ];
   const chosen = process.argv.slice(2);
   for (const name of wanted) if (chosen.length === 0 || chosen.some((prefix) => name.startsWith(prefix))) install(name);
+  if (chosen.length === 0 || chosen.includes("debian")) installDebian(debianServers);
   // Versions that are no longer asked for.
   for (const name of readdirSync(serversDir)) {
     if (!wanted.includes(name)) rmSync(join(serversDir, name), { recursive: true });
