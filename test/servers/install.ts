@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { availableParallelism, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { serversDir, versions } from "./versions.js";
+import { programs, serversDir, versions } from "./versions.js";
 
 /**
  * Several files are compiled as one, which takes half of the time: most of it goes into headers that all include. Two
@@ -90,9 +90,10 @@ function installDebian(packageOf: Readonly<Record<string, string>>): void {
   const aptGet = (...args: readonly string[]): void => {
     const all = ["apt-get", ...args];
     const [program = "", ...rest] = process.getuid?.() === 0 ? all : ["sudo", ...all];
-    run(program, rest, { quiet: true, env: { DEBIAN_FRONTEND: "noninteractive" } });
+    run(program, rest, { quiet: true, env: { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } });
   };
   aptGet("update");
+  // None of them is started as a service of this machine.
   aptGet("install", "-y", "--no-install-recommends", ...missing);
 }
 
@@ -139,6 +140,14 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   ];
   const chosen = process.argv.slice(2);
   for (const name of wanted) if (chosen.length === 0 || chosen.some((prefix) => name.startsWith(prefix))) install(name);
+  if (chosen.length === 0 || chosen.includes("debian")) {
+    installDebian({
+      [programs.apache]: "apache2-bin",
+      [programs.nginx]: "nginx",
+      [programs.vsftpd]: "vsftpd",
+      [programs.rclone]: "rclone",
+    });
+  }
   // Versions that are no longer asked for.
   for (const name of readdirSync(serversDir)) {
     if (!wanted.includes(name)) rmSync(join(serversDir, name), { recursive: true });
