@@ -91,7 +91,7 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
  * configuration.
  */
 const debianServers: Readonly<Record<string, string>> = {
-  [programs.apache]: "apache2",
+  [programs.apache]: "apache2-bin",
   [programs.nginx]: "nginx",
   [programs.vsftpd]: "vsftpd",
   [programs.rclone]: "rclone",
@@ -112,9 +112,10 @@ function installDebian(packageOf: Readonly<Record<string, string>>): void {
   const aptGet = (...args: readonly string[]): void => {
     const all = ["apt-get", ...args];
     const [program = "", ...rest] = process.getuid?.() === 0 ? all : ["sudo", ...all];
-    run(program, rest, { quiet: true, env: { DEBIAN_FRONTEND: "noninteractive" } });
+    run(program, rest, { quiet: true, env: { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } });
   };
   aptGet("update");
+  // None of them is started as a service of this machine.
   aptGet("install", "-y", "--no-install-recommends", ...missing);
 }
 
