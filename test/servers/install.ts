@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { availableParallelism, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { serversDir, versions } from "./versions.js";
+import { programs, serversDir, versions } from "./versions.js";
 
 /**
  * Several files are compiled as one, which takes half of the time: most of it goes into headers that all include. Two
@@ -38,8 +38,28 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
     const source = join(dir, "source");
     run("cp", ["-R", Dir, source]);
     run("chmod", ["-R", "u+w", source]);
-    run("go", ["build", "-trimpath", "-o", join(dir, "ipfs"), "./cmd/ipfs"], { cwd: source });
+    // Unoptimised and without C: what takes long here is compiling.
+    const flags = ["-trimpath", "-gcflags=all=-N -l", "-ldflags=-s -w", "-tags=nofuse"];
+    run("go", ["build", ...flags, "-o", join(dir, "ipfs"), "./cmd/ipfs"], { cwd: source, env: { CGO_ENABLED: "0" } });
     rmSync(source, { recursive: true });
+  },
+
+  versitygw(dir) {
+    run("go", ["install", `github.com/versity/versitygw/cmd/versitygw@v${versions.versitygw}`], {
+      env: { GOBIN: dir },
+    });
+  },
+
+  // Its programs lie where Debian puts them. Nothing is started: the tests start them with their own configuration.
+  swift() {
+    installDebian(
+      Object.fromEntries(
+        ["proxy", "account", "container", "object"].map((kind) => [
+          `${programs.swift}-${kind}-server`,
+          `swift-${kind}`,
+        ]),
+      ),
+    );
   },
 
   electrumx(dir) {
@@ -136,6 +156,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     `electrumx-${versions.electrumx}`,
     `bitcoind-${versions.bitcoinkernel}`,
     `kubo-${versions.kubo}`,
+    `versitygw-${versions.versitygw}`,
+    "swift-debian",
   ];
   const chosen = process.argv.slice(2);
   for (const name of wanted) if (chosen.length === 0 || chosen.some((prefix) => name.startsWith(prefix))) install(name);

@@ -17,7 +17,16 @@ export interface Apache extends AsyncDisposable {
 }
 
 const MODULES = "/usr/lib/apache2/modules";
-const MODULE_NAMES = ["mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic", "dav", "dav_fs"];
+const MODULE_NAMES = [
+  "mpm_event",
+  "authn_core",
+  "authn_file",
+  "authz_core",
+  "authz_user",
+  "auth_basic",
+  "dav",
+  "dav_fs",
+];
 /** Characters beyond ASCII show that credentials go out as UTF-8. */
 const USERNAME = "ålice";
 const PASSWORD = "pässword:1";

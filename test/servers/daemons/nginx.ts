@@ -25,7 +25,9 @@ export async function startNginx({ folder, writable = false }: NginxOptions = {}
   const root = folder ?? join(dir, "files");
   await mkdir(root, { recursive: true });
   const [port = 0] = await freePorts(1);
-  const places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${dir}/${name};`);
+  const places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (name) => `${name}_temp_path ${dir}/${name};`,
+  );
   const config = [
     // Its workers read what this process wrote.
     ...(process.getuid?.() === 0 ? ["user root;"] : []),

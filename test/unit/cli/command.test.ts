@@ -4,6 +4,8 @@ import { commands, findCommand } from "../../../src/cli/commands.js";
 import { environmentVariables } from "../../../src/cli/config.js";
 import { exitCodeOf, toldError } from "../../../src/cli/exit.js";
 import { commandHelp, overallHelp } from "../../../src/cli/help.js";
+import { CREDENTIAL_VARIABLES } from "../../../src/cli/source-url.js";
+import { STORE_VARIABLES } from "../../../src/cli/store-credentials.js";
 import { type ErrorCode, errorCodes, HawserError } from "../../../src/errors.js";
 
 const command: Command = {
@@ -90,7 +92,7 @@ describe("the commands", () => {
       expect(overallHelp()).toMatch(new RegExp(`^ {2}${variable} +${flag.replace("+", "\\+")}$`, "m"));
     }
     // Credentials are no arguments, which everybody on the machine can see.
-    expect(withoutFlag).toEqual(["HAWSER_RPC_COOKIE_FILE", "HAWSER_RPC_USER", "HAWSER_RPC_PASSWORD"]);
+    expect(withoutFlag).toEqual([...Object.values(CREDENTIAL_VARIABLES), ...Object.values(STORE_VARIABLES)]);
   });
 });
 
