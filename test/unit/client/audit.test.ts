@@ -300,16 +300,16 @@ describe("an audit's time", () => {
     const reader = world.reader({ storage: [home, hangs("hanging")], clock });
     const result = found(await reader.audit("slow", { maxParallel: 1 }));
     const items: AuditedItem[] = [];
-    let over = false;
-    const all = (async () => {
+    const all = { over: false };
+    const iteration = (async () => {
       for await (const item of result.items) items.push(item);
-      over = true;
+      all.over = true;
     })();
-    for (let i = 0; i < 1_000 && !over; i++) {
+    for (let i = 0; i < 1_000 && !all.over; i++) {
       await clock.advance(1_000);
       await settle();
     }
-    await all;
+    await iteration;
     expect(items).toHaveLength(paths.length);
     const [objects, records] = [paths.length - 2, 2];
     const passedMs = clock.nowMs() - started;
