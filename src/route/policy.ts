@@ -138,11 +138,14 @@ function settingsOf(options: StoragePolicyOptions): StorageSettings {
     confirmDelayMs: options.confirmDelayMs ?? limits.storageConfirmDelayMs,
   };
   for (const [name, value] of Object.entries<unknown>(settings)) {
-    if (name === "confirmWrites" ? typeof value !== "boolean" : name === "pausesMs" && !Array.isArray(value)) {
-      throw invalidArgument(`storagePolicy.${name}`, name === "pausesMs" ? "a list" : "true or false", value);
+    const argument = `storagePolicy.${name}`;
+    if (name === "confirmWrites") {
+      if (typeof value !== "boolean") throw invalidArgument(argument, "true or false", value);
+      continue;
     }
-    const numbers: readonly unknown[] = Array.isArray(value) ? value : typeof value === "boolean" ? [] : [value];
-    for (const number of numbers) assertInteger(`storagePolicy.${name}`, number, LEAST[name] ?? 0, LONGEST_MS);
+    if (name === "pausesMs" && !Array.isArray(value)) throw invalidArgument(argument, "a list", value);
+    const numbers: readonly unknown[] = Array.isArray(value) ? value : [value];
+    for (const number of numbers) assertInteger(argument, number, LEAST[name] ?? 0, LONGEST_MS);
   }
   return settings;
 }
