@@ -7,7 +7,7 @@ const parts = ["record", "headers", "sync", "index", "read", "resolve", "batch",
 const wanted = process.argv.slice(2);
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 // Against the servers of `npm run test:servers`, only when it is asked for by name.
-const overServers = ["kinds"];
+const overServers = ["kinds", "providers"];
 
 const build = spawnSync(process.execPath, [fileURLToPath(new URL("../scripts/build-if-stale.mjs", import.meta.url))], {
   stdio: "inherit",
