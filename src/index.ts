@@ -2,8 +2,11 @@ import { assertInteger } from "./bytes/guards.js";
 import { memoryCache } from "./cache/memory.js";
 import { getNetwork, type NetworkId } from "./chain/network.js";
 import { createReaderFrom, type Reader } from "./client/reader.js";
-import type { Cache, ChainSource, Clock, HeaderSource, StorageReader } from "./ports.js";
+import type { Cache, ChainSource, Clock, HeaderSource, Random, StorageReader, UrlReader } from "./ports.js";
+import { StoragePolicy, type StoragePolicyOptions } from "./route/policy.js";
+import { joinUrlReaders } from "./route/url-readers.js";
 import { systemClock } from "./runtime/clock.js";
+import { systemRandom } from "./runtime/random.js";
 import { httpUrlReader } from "./storage/http-url-reader.js";
 
 /** How to build a {@link Reader}. */
@@ -34,7 +37,16 @@ export interface ReaderOptions {
    * lead to (U1). Default: none.
    */
   readonly allowHosts?: readonly string[] | undefined;
+  /**
+   * Open URLs of other schemes out of profiles and routes, asked in this order after the built-in reader of `https:`. A
+   * URL that none opens is skipped (U1), and `file:` always. Default: none.
+   */
+  readonly urlReaders?: readonly UrlReader[] | undefined;
+  /** How storage is treated where it fails or is slow, by this reader and the writers that are made with it. */
+  readonly storagePolicy?: StoragePolicyOptions | undefined;
   readonly clock?: Clock | undefined;
+  /** Of the waits before calls are repeated. Default: the runtime's generator. */
+  readonly random?: Random | undefined;
 }
 
 /**
@@ -54,7 +66,8 @@ export function createReader(options: ReaderOptions): Reader {
     sources,
     headerSources: options.headerSources,
     storage: options.storage ?? [],
-    urlReader: httpUrlReader({ allowHosts: options.allowHosts }),
+    urlReader: joinUrlReaders([httpUrlReader({ allowHosts: options.allowHosts }), ...(options.urlReaders ?? [])]),
+    policy: new StoragePolicy(options.storagePolicy ?? {}, options.random ?? systemRandom),
     cache: options.cache ?? memoryCache(),
     clock: options.clock ?? systemClock,
     minSources,
@@ -66,6 +79,7 @@ export function createReader(options: ReaderOptions): Reader {
 export type { NetworkId } from "./chain/network.js";
 export type { SourceAnswer, SourceReason, SourceVerdict } from "./chain/union.js";
 export { type VerifiedHeaders, type VerifyHeadersOptions, verifyHeaders } from "./chain/verify-header-bytes.js";
+export type { AuditedItem, AuditedReplica, AuditOptions, AuditVerdict, FoundAudit } from "./client/audited.js";
 export {
   type BundleFloor,
   type BundleOptions,
@@ -78,6 +92,14 @@ export type { Expectation } from "./client/expectation.js";
 export type { ExportedBundle, ExportOptions } from "./client/export-bundle.js";
 export { exportFloors, type ImportedFloors, importFloors } from "./client/floors.js";
 export type { HeaderSync, HeaderSyncOptions } from "./client/header-sync.js";
+export type {
+  FoundMirror,
+  MirrorCount,
+  MirroredItem,
+  MirrorOptions,
+  MirrorOutcome,
+  RepairOptions,
+} from "./client/mirrored.js";
 export type { ReadPolicy } from "./client/policy.js";
 export type { ListOptions, MutableReadOptions, ReadOptions } from "./client/read-options.js";
 export type { Reader } from "./client/reader.js";
@@ -91,6 +113,7 @@ export type {
   NameState,
   NotFound,
 } from "./client/results.js";
+export type { ReplicaUpkeep } from "./client/upkeep.js";
 export type { BundleAsOf, ProvenBundle } from "./client/verify-bundle.js";
 export type { BundleObject, BundleRecord } from "./client/verify-bundle-data.js";
 export type { NameWatch, WatchChange, WatchEvent, WatchOptions, WatchResult } from "./client/watch-events.js";
@@ -113,4 +136,5 @@ export type { AsOf, PendingOperation } from "./name/resolution.js";
 export type * from "./ports.js";
 export type { Content, IndexEntry, Route } from "./profile/entry.js";
 export type { Profile } from "./profile/profile.js";
+export type { StoragePolicyOptions } from "./route/policy.js";
 export { memoryCache };

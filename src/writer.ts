@@ -4,19 +4,20 @@ import { coreOf, type Reader } from "./client/reader.js";
 import { createWriterFrom, type Writer } from "./client/writer.js";
 import { HawserError } from "./errors.js";
 import type { Random, Signer, StorageProvider, Wallet } from "./ports.js";
+import { keepersOf } from "./route/replicas.js";
 import { systemRandom } from "./runtime/random.js";
 
 /** How to build a {@link Writer}. */
 export interface WriterOptions {
   /** Its sources, cache and clock are the writer's too. */
   readonly reader: Reader;
-  /** Where data is written. */
+  /** Where data is written: each kind to the providers that keep it. */
   readonly storage: readonly StorageProvider[];
   /** Signs transactions. Not needed to put records to routes that exist. */
   readonly wallet?: Wallet | undefined;
   /** Signs records; `registerName` writes its key into the profile. */
   readonly signer?: Signer | undefined;
-  /** Providers that must hold the bytes (W7). Default 1. */
+  /** Providers that must hold the bytes (W7), of those that keep their kind. Default 1. */
   readonly required?: number | undefined;
   /**
    * Whether the application still needs an object (its SHA-256, hex), asked before copies of deleted immutable data are
@@ -37,7 +38,8 @@ export interface WriterOptions {
 export function createWriter(options: WriterOptions): Writer {
   const core = coreOf(options.reader);
   const { required = 1, pollIntervalMs = core.parts.network.id === "regtest" ? 500 : 15_000 } = options;
-  assertInteger("required", required, 1, Math.max(1, options.storage.length));
+  const most = Math.max(1, ...(["object", "record"] as const).map((kind) => keepersOf(options.storage, kind).length));
+  assertInteger("required", required, 1, most);
   assertInteger("pollIntervalMs", pollIntervalMs, 1, 3_600_000);
   assertSameNetwork(options.wallet, core.parts.network.id);
   return createWriterFrom({

@@ -116,6 +116,7 @@ export async function deliverRecord(input: DeliverInput, survey: Survey, candida
     candidate,
     alone: basis !== undefined,
     inTurn: basis !== undefined || input.inTurn,
+    required,
   });
   // W5: never a silent second version, not even where enough other providers took it.
   if (movedTo !== null) {
@@ -161,7 +162,7 @@ function assertPuttable(input: PutRecordInput, required: number): void {
     const message = `A record's data has at most ${maxBytes} bytes, got ${data.length}.`;
     throw new HawserError("INPUT_TOO_LARGE", message, { what: "data", bytes: data.length, maxBytes });
   }
-  assertRequired(required, [...new Set(storage)]);
+  assertRequired(required, storage, "record");
 }
 
 /** M5: under a later epoch in the cache this route is an old one, and nobody here could read what it would hold. */

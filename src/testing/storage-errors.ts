@@ -70,7 +70,7 @@ async function checkFailure(
     await expectOneOf("a read", reads, () => storage.read(path, { kind, maxBytes: 1_000 }));
     await expectOneOf("a write", writes, async () => {
       await storage.open?.();
-      await storage.write(path, body, { kind });
+      return storage.write(path, body, { kind });
     });
     expectNoSecret("the provider", storage, secrets);
     expectNoSecret("its label", storage.label, secrets);

@@ -3,6 +3,7 @@ import { contentKey } from "../../immutable/key.js";
 import { putObject } from "../../immutable/put.js";
 import { limits } from "../../limits.js";
 import { nothingYet } from "../../mutable/select-version.js";
+import type { StoredKind } from "../../ports.js";
 import { changeIndex } from "../../profile/index-tree.js";
 import { createLimiter } from "../../profile/limiter.js";
 import type { ProviderOutcome } from "../../route/provider-writes.js";
@@ -54,6 +55,11 @@ export async function planBatch(
   const stand = await standOf(core, name, options);
   const base = await withProfile(core, positionOf(stand, { mayBeUnsealed: true }), options);
   const planned = await planEdits(core, base, edits, options);
+  const storedKinds: readonly StoredKind[] = [
+    ...(planned.objects.length > 0 ? (["object"] as const) : []),
+    ...(planned.records.length > 0 ? (["record"] as const) : []),
+  ];
+  core.required(options, ...storedKinds);
   if (planned.changes.length === 0) return planUnchanged(core, base, planned, options);
   positionOf(stand);
   const { root, written } = await changeIndex(base.profile.index, planned.changes, base.load);
@@ -64,6 +70,7 @@ export async function planBatch(
     objects: [],
     affectedIds: planned.changes.map(({ key }) => key),
     removes: planned.removes,
+    storedKinds,
     storeRecords: (signal: AbortSignal | undefined) => run.store([...written.values()], signal),
   };
   return planChange(core, base, change, options, (operation) => {
@@ -199,9 +206,8 @@ class BatchRun {
   }
 
   async #putObject(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const { storage, clock } = this.#core.parts;
-    const required = this.#core.required(this.#options);
-    const { providers } = await putObject({ bytes, storage, required, clock, signal });
+    const required = this.#core.required(this.#options, "object");
+    const { providers } = await putObject({ ...this.#core.objectWrite(signal), bytes, required });
     this.#providers = worstOutcomes(this.#providers, providers);
   }
 

@@ -1,6 +1,7 @@
 import { sha256 } from "../../crypto/hash.js";
 import { outpointKey } from "../../plan/coin-selection.js";
 import { planUpdate } from "../../plan/update.js";
+import type { StoredKind } from "../../ports.js";
 import { encodeProfile, type Profile } from "../../profile/profile.js";
 import type { JournalRemoval } from "./journal.js";
 import type { OperationHandle, PendingOperation } from "./operation.js";
@@ -20,6 +21,8 @@ export interface ProfileChange {
   readonly removes?: readonly JournalRemoval[] | undefined;
   /** Signs and stores records. */
   readonly storeRecords?: StoreRecords | undefined;
+  /** What `storeRecords` stores. Default: nothing. */
+  readonly storedKinds?: readonly StoredKind[] | undefined;
 }
 
 /** Plans the UPDATE that replaces a name's profile (W4: it spends the seal that the change is based on). */
@@ -42,6 +45,7 @@ export async function planChange<Handle extends OperationHandle>(
     affectedIds: change.affectedIds,
     removes: change.removes,
     storeRecords: change.storeRecords,
+    storedKinds: change.storedKinds,
     needsCoins: false,
     plan: (funds) => planUpdate({ ...funds, kind: "update", seal, profileHash }),
   };

@@ -1,14 +1,14 @@
 import { utf8 } from "../../bytes/bytes.js";
-import { withDeadline } from "../../deadline.js";
 import { type Attempt, isHawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { type Name, parseName } from "../../name/name.js";
-import type { ProgressEvent, StorageProvider } from "../../ports.js";
+import type { ProgressEvent, StorageProvider, StoredKind } from "../../ports.js";
 import { getEntries } from "../../profile/index-tree.js";
 import { createLimiter } from "../../profile/limiter.js";
 import { ReadBudget } from "../../route/budget.js";
 import { attemptOfAnything, fetchOne } from "../../route/fetch.js";
-import { recordReplicas } from "../../route/replicas.js";
+import { openProvider, removeOnce, restingWrites } from "../../route/provider-writes.js";
+import { keepersOf, providerReplica } from "../../route/replicas.js";
 import type { JournalRemoval } from "./journal.js";
 import { type NamePosition, positionOf, standOf, withProfile } from "./position.js";
 import type { RemovalList } from "./removals.js";
@@ -74,8 +74,10 @@ async function clearList(
   const left = await Promise.all(
     removes.map((removal) =>
       limit(async () => {
+        const keepers = keepersOf([...tallies.keys()], kindOf(removal));
         const results = await Promise.all(
-          [...tallies].map(async ([provider, tally]) => {
+          keepers.map(async (provider) => {
+            const tally = tallies.get(provider) ?? emptyTally(provider);
             const result = needed.get(removal.key) ?? (await clearOne(core, provider, removal, signal));
             tally[result.outcome]++;
             if (result.outcome !== "removed") tally.attempt ??= { ...result.attempt, label: provider.label };
@@ -87,6 +89,11 @@ async function clearList(
     ),
   );
   return left.flat();
+}
+
+/** A provider has no copy of what it does not keep. */
+function kindOf({ key }: JournalRemoval): StoredKind {
+  return key.startsWith("i:") ? "object" : "record";
 }
 
 type Cleared =
@@ -103,13 +110,13 @@ async function clearOne(
     if (key.startsWith("i:") && (await looksLikeDocument(core, provider, path, signal))) {
       return { outcome: "kept", attempt: { code: "needed", message: "It has the form of a profile or index node." } };
     }
-    const { label } = provider;
     const { clock } = core.parts;
-    const isGone: unknown = await withDeadline(
-      { clock, timeoutMs: limits.objectTimeoutMs, signal, what: label },
-      (inner) => provider.remove(path, { signal: inner }),
-    );
-    if (isGone === true) return { outcome: "removed" };
+    const options = { clock, policy: core.parts.core.parts.policy, signal };
+    // They stay listed, and go once it takes changes again.
+    const left = restingWrites([provider], 0, options).get(provider);
+    if (left?.attempt !== undefined && left.attempt !== null) return { outcome: "failed", attempt: left.attempt };
+    await openProvider(provider, options);
+    if (await removeOnce(provider, path, options)) return { outcome: "removed" };
     return { outcome: "kept", attempt: { code: "kept", message: "The provider keeps what it has." } };
   } catch (error) {
     if (isHawserError(error, "NETWORK_ABORTED")) throw error;
@@ -126,10 +133,15 @@ async function looksLikeDocument(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const { clock } = core.parts;
-  const [replica] = recordReplicas({ storage: [provider], urlReader: null, path, urls: [] });
-  if (replica === undefined) return false;
   const budget = new ReadBudget({ clock, signal });
-  const reply = await fetchOne(replica, { clock, budget, kind: "object", maxBytes: limits.objectMaxBytes, signal });
+  const reply = await fetchOne(providerReplica(provider, path), {
+    clock,
+    policy: core.parts.core.parts.policy,
+    budget,
+    kind: "object",
+    maxBytes: limits.objectMaxBytes,
+    signal,
+  });
   if (reply.outcome === "unreachable") throw new Unread(reply.attempt);
   if (reply.outcome === "absent") return false;
   return documentHeads.some((head) => head.every((byte, at) => reply.bytes[at] === byte));

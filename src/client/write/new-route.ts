@@ -3,6 +3,7 @@ import { HawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import type { Route } from "../../profile/entry.js";
 import { recordPath } from "../../route/layout.js";
+import { keepersOf } from "../../route/replicas.js";
 import { effectiveKey } from "../../route/route.js";
 import type { NameBase } from "./position.js";
 import type { WriterCore } from "./writer-core.js";
@@ -41,7 +42,7 @@ export function newRouteKey(
 /** The public URLs of a record at this writer's providers (section 10), at most 16. */
 export function recordUrls(core: WriterCore, { name }: NameBase, id: string, epoch: number): readonly string[] {
   const path = recordPath({ network: core.parts.core.parts.network.id, name, id, epoch });
-  const urls = core.parts.storage.flatMap((provider) => provider.urlOf(path) ?? []);
+  const urls = keepersOf(core.parts.storage, "record").flatMap((provider) => provider.urlOf(path) ?? []);
   return [...new Set(urls)].slice(0, limits.urlsMax);
 }
 

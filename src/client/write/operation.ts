@@ -8,6 +8,7 @@ import type { Resolution } from "../../name/resolution.js";
 import type { Clock, ProgressEvent, StorageProvider } from "../../ports.js";
 import { createLimiter } from "../../profile/limiter.js";
 import type { ProviderOutcome } from "../../route/provider-writes.js";
+import { keepersOf } from "../../route/replicas.js";
 import type { Place } from "./chain-desk.js";
 import { Fate, type FateParts, tolerant } from "./fate.js";
 import type { JournalEntry, JournalFloor, JournalTransaction } from "./journal.js";
@@ -128,11 +129,12 @@ export class PendingOperation implements OperationHandle {
 
   /** W1: what the transaction leads to is in storage before the transaction is sent. */
   async #store({ signal, onEvent }: Watch): Promise<void> {
-    const { storage, clock } = this.#parts;
+    const { storage, clock, core } = this.#parts;
     const { objects, required } = this.entry;
-    onEvent?.({ stage: "store", message: `Storing objects (${objects.length}) at providers (${storage.length})` });
+    const { length: providers } = keepersOf(storage, "object");
+    onEvent?.({ stage: "store", message: `Storing objects (${objects.length}) at providers (${providers})` });
     for (const bytes of objects) {
-      const { providers } = await putObject({ bytes, storage, required, clock, signal });
+      const { providers } = await putObject({ bytes, storage, required, clock, policy: core.parts.policy, signal });
       this.#providers = worstOutcomes(this.#providers, providers);
     }
     this.#state = "stored";

@@ -45,7 +45,7 @@ export async function planPutMutableAgain(
 ): Promise<WritePlan<PutMutableHandle>> {
   assertRecordData(data);
   const key = mutableKey(parseId(id));
-  const required = core.required(options);
+  const required = core.required(options, "record", "object");
   const anchored = await anchoredBy(core, name, key, txid, options);
   const { base, entry } = anchored;
   if (entry.kind !== "mutable") throw mismatch(txid, key, "it anchored something else under this key");
@@ -71,7 +71,7 @@ export async function planPutImmutableAgain(
   options: WriteOptions,
 ): Promise<WritePlan<PutImmutableHandle>> {
   const key = contentKey(data);
-  core.required(options);
+  core.required(options, "object");
   const anchored = await anchoredBy(core, name, immutableKey(key), txid, options);
   const { entry } = anchored;
   if (entry.kind !== "immutable") throw mismatch(txid, entry.key, "it anchored something else under this key");
@@ -205,9 +205,8 @@ async function storeDocuments(
   txid: string,
   options: WriteOptions,
 ): Promise<OperationHandle> {
-  const { storage, clock } = core.parts;
   const { signal, timeoutMs, onEvent } = options;
-  const required = core.required(options);
+  const required = core.required(options, "object");
   if (pending !== null && pending.objects.length > 0) {
     const operation = core.operation(pending, { resumed: true });
     await operation.wait({ until: "broadcast", signal, timeoutMs, onEvent });
@@ -216,7 +215,7 @@ async function storeDocuments(
   }
   let providers: readonly ProviderOutcome[] = [];
   for (const bytes of [...data, ...documents]) {
-    const stored = await putObject({ bytes, storage, required, clock, signal });
+    const stored = await putObject({ ...core.objectWrite(signal), bytes, required });
     providers = worstOutcomes(providers, stored.providers);
   }
   if (pending !== null) return withProviders(handleOf(core.operation(pending, { resumed: true }), {}), providers);

@@ -175,6 +175,7 @@ async function planRoute(
       profile: { ...base.profile, index: root },
       objects: [...written.values()],
       affectedIds: [change.key],
+      storedKinds: ["record"],
       storeRecords: async (signal) => {
         put = await storeRecord(
           core,
@@ -219,7 +220,7 @@ export function storeRecord(
     nextVersion: options.nextVersion,
     basis: options.basis,
     inTurn: options.merge !== undefined,
-    required: core.required(options),
+    required: core.required(options, "record"),
     deferFloor,
     keepPending,
   });
@@ -232,10 +233,10 @@ export function surveyInput(
   route: Route,
   { signal }: WriteOptions,
 ): SurveyInput {
-  const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
+  const { network, urlReader, cache, clock, policy, storage: readers } = core.parts.core.parts;
   const context: RecordContext = { network, name: base.name, tenure: base.tenure, id: route.id, epoch: route.epoch };
   const publicKey = requireEffectiveKey(route, base.profile, base.ownerKey);
-  return { context, route, publicKey, storage: core.parts.storage, readers, urlReader, cache, clock, signal };
+  return { context, route, publicKey, storage: core.parts.storage, readers, urlReader, cache, clock, policy, signal };
 }
 
 /** Plans a put of immutable data: with a new entry, or without transaction where the index has the key already. */
@@ -287,8 +288,8 @@ function planStoreAgain(
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
       await sendParents(core, base, { ...options, signal });
-      const { storage, clock } = core.parts;
-      const { providers } = await putObject({ bytes, storage, required: core.required(options), clock, signal });
+      const required = core.required(options, "object");
+      const { providers } = await putObject({ ...core.objectWrite(signal), bytes, required });
       return Object.assign(await unsentOperation(core, base, [immutableKey(key)], providers), { key, content });
     },
   };

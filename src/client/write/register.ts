@@ -45,7 +45,7 @@ export async function planRegister(
   const name = parseName(given);
   const [pending] = (await core.journal.entries(name)).filter(({ kind }) => kind === "register");
   if (pending !== undefined) return continued(core, pending, options);
-  const required = core.required(options);
+  const required = core.required(options, "object");
   await assertFree(core, name, options);
   await assertBeaconQuiet(core, name, options);
 

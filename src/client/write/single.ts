@@ -4,6 +4,7 @@ import type { ThreadState } from "../../name/thread.js";
 import type { FundingCoin } from "../../plan/coin-selection.js";
 import { estimateVbytes } from "../../plan/fee.js";
 import type { SingleOptions, SinglePlan } from "../../plan/single.js";
+import type { StoredKind } from "../../ports.js";
 import { movedError } from "./conflicts.js";
 import { handleOf } from "./handle.js";
 import type { JournalEntry, JournalFloor, JournalKind, JournalRemoval } from "./journal.js";
@@ -31,6 +32,8 @@ export interface SingleOperation {
   readonly removes?: readonly JournalRemoval[] | undefined;
   /** Runs after the wallet signed and before anything is sent. */
   readonly storeRecords?: StoreRecords | undefined;
+  /** What `storeRecords` stores. Default: nothing. */
+  readonly storedKinds?: readonly StoredKind[] | undefined;
   /** Whether coins are needed in any case; else they are looked up only where the seal does not suffice. */
   readonly needsCoins: boolean;
   /** Builds the transaction. @throws WALLET_FUNDS_INSUFFICIENT, which is asked again with coins */
@@ -48,8 +51,11 @@ export async function planSingle<Handle extends OperationHandle>(
   const { name, tenure } = position;
   assertUncontested(position);
   // W7: what stores nothing needs no provider.
-  const stores = operation.objects.length > 0 || operation.storeRecords !== undefined;
-  const required = stores ? core.required(options) : 0;
+  const kinds: readonly StoredKind[] = [
+    ...(operation.objects.length > 0 ? (["object"] as const) : []),
+    ...(operation.storedKinds ?? []),
+  ];
+  const required = kinds.length > 0 ? core.required(options, ...kinds) : 0;
   const plan = await planWithFunding(core, position, operation, options);
   return {
     cost: plan.cost,

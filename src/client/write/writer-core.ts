@@ -2,16 +2,18 @@ import { equalBytes } from "../../bytes/bytes.js";
 import { encodeHex } from "../../bytes/hex.js";
 import { parseTransaction } from "../../chain/transaction.js";
 import { HawserError, isHawserError } from "../../errors.js";
+import type { PutObjectInput } from "../../immutable/put.js";
 import { limits } from "../../limits.js";
 import type { Name } from "../../name/name.js";
 import { checkSigned, type SignedTransaction } from "../../plan/check-signed.js";
 import { outpointKey } from "../../plan/coin-selection.js";
 import type { FeeGuards } from "../../plan/fee.js";
 import type { PlannedTransaction } from "../../plan/psbt.js";
-import type { Clock, Random, Signer, StorageProvider, Wallet, WalletAccount } from "../../ports.js";
+import type { Clock, Random, Signer, StorageProvider, StoredKind, Wallet, WalletAccount } from "../../ports.js";
 import { emptyIndex } from "../../profile/index-tree.js";
 import type { Profile } from "../../profile/profile.js";
 import { assertRequired } from "../../route/provider-writes.js";
+import { keepersOf } from "../../route/replicas.js";
 import type { ReaderCore, Session } from "../reader-core.js";
 import { ChainDesk } from "./chain-desk.js";
 import { Fate } from "./fate.js";
@@ -86,10 +88,16 @@ export class WriterCore {
     return fromWallet("tell its accounts", () => wallet.accounts());
   }
 
-  /** Providers that must hold the bytes (W7), guarded before anything is signed or kept. @throws INPUT_INVALID */
-  required({ required = this.parts.required }: WriteOptions): number {
-    assertRequired(required, [...new Set(this.parts.storage)]);
+  /** Providers that must hold each of the kinds (W7), guarded before anything is signed or kept. @throws INPUT_INVALID */
+  required({ required = this.parts.required }: WriteOptions, ...kinds: readonly StoredKind[]): number {
+    for (const kind of kinds) assertRequired(required, this.parts.storage, kind);
     return required;
+  }
+
+  /** How objects are stored. */
+  objectWrite(signal: AbortSignal | undefined): Pick<PutObjectInput, "storage" | "clock" | "policy" | "signal"> {
+    const { storage, clock, core } = this.parts;
+    return { storage, clock, policy: core.parts.policy, signal };
   }
 
   signer(): Signer {
@@ -105,7 +113,9 @@ export class WriterCore {
   /** A profile without entries that names this writer's key and the public places of its storage. */
   newProfile(name: Name, given: Partial<Pick<Profile, "about" | "storage">> = {}): Profile {
     const { signer, storage } = this.parts;
-    const bases = storage.flatMap(({ publicBaseUrl }) => (publicBaseUrl === null ? [] : [publicBaseUrl]));
+    const bases = keepersOf(storage, "object").flatMap(({ publicBaseUrl }) =>
+      publicBaseUrl === null ? [] : [publicBaseUrl],
+    );
     return {
       name,
       pubkey: signer === null ? null : encodeHex(signer.publicKey),

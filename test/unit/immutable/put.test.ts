@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
+import { HawserError } from "../../../src/errors.js";
 import { contentKey } from "../../../src/immutable/key.js";
 import { putObject } from "../../../src/immutable/put.js";
 import type { StorageProvider } from "../../../src/ports.js";
@@ -84,5 +85,67 @@ describe("W7: putObject", () => {
 
   it("ends when the caller aborts", async () => {
     await rejectionOf("NETWORK_ABORTED", put([memoryStorage()], { signal: AbortSignal.abort() }));
+  });
+
+  it("gives a provider only what it keeps, and counts those that keep objects", async () => {
+    const objects = wrapped(memoryStorage(), { label: "objects", kinds: ["object"] });
+    const refuses = () => Promise.reject(new Error("asked"));
+    const records = wrapped(memoryStorage(), {
+      label: "records",
+      kinds: ["record"],
+      read: refuses,
+      write: refuses,
+      open: refuses,
+    });
+    const stored = await put([records, objects]);
+    expect(stored.providers).toEqual([{ label: "objects", outcome: "stored", attempt: null }]);
+    const error = await rejectionOf("INPUT_INVALID", put([records, objects], { required: 2 }));
+    expect(error.details.argument).toBe("required");
+    await rejectionOf("INPUT_INVALID", put([records]));
+  });
+});
+
+describe("opening a provider", () => {
+  /** A provider that finds out when it is opened that its server takes conditions. */
+  function probing(open: () => Promise<void>, label = "probing"): StorageProvider {
+    const inner = memoryStorage();
+    const provider = { ...wrapped(inner, { label }), conditional: false };
+    provider.open = async () => {
+      await open();
+      provider.conditional = true;
+    };
+    return provider;
+  }
+
+  it("comes before its first write, which then knows what it can do", async () => {
+    let opened = 0;
+    const provider = probing(async () => {
+      opened++;
+    });
+    await put([provider]);
+    expect(opened).toBe(1);
+    expect((await put([provider])).providers[0]?.outcome).toBe("held");
+  });
+
+  it("fails that provider alone, and is tried again by the next write", async () => {
+    let down = true;
+    const provider = probing(() => {
+      return down
+        ? Promise.reject(new HawserError("STORAGE_GONE", "No bucket.", { label: "probing", reason: "no bucket" }))
+        : Promise.resolve();
+    });
+    const [first, second] = (await put([provider, memoryStorage()])).providers;
+    expect(first).toMatchObject({ outcome: "failed", attempt: { label: "probing", code: "STORAGE_GONE" } });
+    expect(second?.outcome).toBe("stored");
+    expect(await bytesAt(provider)).toBeNull();
+    down = false;
+    expect((await put([provider])).providers[0]?.outcome).toBe("stored");
+  });
+
+  it("has a deadline", async () => {
+    const clock = new FakeClock();
+    const stored = putObject({ bytes, storage: [probing(() => new Promise(() => undefined)), memoryStorage()], clock });
+    await clock.advance(30_000);
+    expect((await stored).providers.map(({ attempt }) => attempt?.code)).toEqual(["NETWORK_TIMEOUT", undefined]);
   });
 });

@@ -304,11 +304,9 @@ describe("W5: races", () => {
         throw new Error("connection reset");
       },
     });
-    const cache = memoryCache();
-    await rejectionOf("STORAGE_UNAVAILABLE", putRecord(inputWith([lossy], "x", { cache })));
-    const put = await putRecord(inputWith([lossy], "x", { cache }));
+    const put = await putRecord(inputWith([lossy], "x"));
     expect(put.record.ver).toBe(1);
-    expect(put.providers[0]?.outcome).toBe("held");
+    expect(put.providers).toEqual([{ label: "memory", outcome: "stored", attempt: null }]);
   });
 
   it("does not write where it could not look", async () => {
@@ -543,4 +541,54 @@ describe("a version is taken before it is signed", () => {
 it("one unreachable URL of the route does not block a write", async () => {
   const put = await putRecord(inputWith([memoryStorage()], "x", { readers: [fails("gone")] }));
   expect(put.record.ver).toBe(1);
+});
+
+describe("W7: providers of records", () => {
+  it("are those that keep records: others are neither asked nor counted", async () => {
+    const refuses = () => Promise.reject(new Error("asked"));
+    const objects = wrapped(memoryStorage(), {
+      label: "objects",
+      kinds: ["object"],
+      read: refuses,
+      write: refuses,
+      open: refuses,
+    });
+    const records = wrapped(memoryStorage(), { label: "records", kinds: ["record"] });
+    const put = await putRecord(inputWith([objects, records], "x"));
+    expect(put.providers).toEqual([{ label: "records", outcome: "stored", attempt: null }]);
+    await rejectionOf("INPUT_INVALID", putRecord(inputWith([objects, records], "x", { required: 2 })));
+    await rejectionOf("INPUT_INVALID", putRecord(inputWith([objects], "x")));
+  });
+
+  it("are opened before it is looked at which of them write conditionally", async () => {
+    const provider = { ...memoryStorage(), ...wrapped(memoryStorage(), {}), conditional: false };
+    const conditions: unknown[] = [];
+    const { write } = provider;
+    provider.write = async (where, body, options) => {
+      conditions.push(options.condition);
+      return write(where, body, options);
+    };
+    provider.open = async () => {
+      provider.conditional = true;
+    };
+    await putRecord(inputWith([provider], "x"));
+    expect(conditions).toEqual([{ ifAbsent: true }]);
+  });
+
+  it("that cannot be opened have failed, and are opened again by the next write", async () => {
+    let down = true;
+    const gone = new HawserError("STORAGE_GONE", "No bucket.", { label: "gone", reason: "no bucket" });
+    const open = () => (down ? Promise.reject(gone) : Promise.resolve());
+    const storage = [wrapped(memoryStorage(), { label: "gone", open }), memoryStorage()];
+    const first = await putRecord(inputWith(storage, "x"));
+    expect(first.providers).toEqual([
+      { label: "gone", outcome: "failed", attempt: { label: "gone", code: "STORAGE_GONE", message: "No bucket." } },
+      { label: "memory", outcome: "stored", attempt: null },
+    ]);
+    down = false;
+    expect((await putRecord(inputWith(storage, "y"))).providers.map(({ outcome }) => outcome)).toEqual([
+      "stored",
+      "stored",
+    ]);
+  });
 });

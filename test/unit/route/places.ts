@@ -48,6 +48,8 @@ export function wrapped(provider: StorageProvider, changes: Partial<StorageProvi
     label: changes.label ?? provider.label,
     publicBaseUrl: provider.publicBaseUrl,
     conditional: changes.conditional ?? provider.conditional,
+    ...(changes.kinds === undefined ? {} : { kinds: changes.kinds }),
+    ...(changes.open === undefined ? {} : { open: changes.open }),
     urlOf: (path) => provider.urlOf(path),
     read: changes.read ?? ((path, options) => provider.read(path, options)),
     write:
@@ -56,6 +58,6 @@ export function wrapped(provider: StorageProvider, changes: Partial<StorageProvi
         if (changes.conditional !== false) return provider.write(path, body, options);
         return provider.write(path, body, { kind: options.kind, signal: options.signal });
       }),
-    remove: (path, options) => provider.remove(path, options),
+    remove: changes.remove ?? ((path, options) => provider.remove(path, options)),
   };
 }

@@ -32,6 +32,20 @@ describe("which replicas are asked", () => {
     expect(recordReplicas({ storage: [provider], urlReader: urlsWith({}), path, urls })).toHaveLength(2);
   });
 
+  it("M8: a provider is asked only for the kinds that it keeps, and does not stand for URLs of the others", () => {
+    const base = "https://a.example";
+    const records = { ...readerThat("records", async () => null, base), kinds: ["record"] as const };
+    const objects = { ...readerThat("objects", async () => null, base), kinds: ["object"] as const };
+    const nothing = { ...serves("nothing", null), kinds: [] };
+    const storage = [records, objects, nothing, serves("both", null)];
+    const places = { storage, urlReader: urlsWith({}), path, urls: [] };
+    const labels = (replicas: readonly { readonly label: string }[]) => replicas.map(({ label }) => label);
+    expect(labels(recordReplicas(places))).toEqual(["records", "both"]);
+    expect(labels(objectReplicas({ ...places, bases: [] }))).toEqual(["objects", "both"]);
+    const urls = [`${base}/${path}`];
+    expect(labels(recordReplicas({ ...places, storage: [objects], urls }))).toEqual(urls);
+  });
+
   it("U1: lists a URL that nothing opens, and does not open it", () => {
     const urls = ["ftp://a.example/r", "https://b.example/r"];
     const opens = (urlReader: ReturnType<typeof urlsWith> | null) =>
