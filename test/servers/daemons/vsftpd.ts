@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { debianUser } from "./debian-user.js";
 export interface Vsftpd extends AsyncDisposable {
   /** host:port. */
   readonly host: string;
+  /** What a login sees as `files`. */
   readonly folder: string;
   readonly username: string;
   readonly password: string;
@@ -30,11 +31,15 @@ export interface VsftpdOptions {
  */
 export async function startVsftpd({ tls, settings = [] }: VsftpdOptions = {}): Promise<Vsftpd> {
   const dir = await mkdtemp(join(tmpdir(), "hawser-vsftpd-"));
-  const folder = join(dir, "files");
+  const login = join(dir, "login");
+  const folder = join(login, "files");
   const empty = join(dir, "empty");
-  for (const path of [folder, empty]) await mkdir(path);
+  for (const path of [folder, empty]) await mkdir(path, { recursive: true });
   const user = debianUser("ftp");
-  if (user !== null) for (const path of [dir, folder]) await chown(path, user.uid, user.gid);
+  if (user !== null) await chown(folder, user.uid, user.gid);
+  await chmod(dir, 0o755);
+  // It does not run where the user may write to the folder of the login itself.
+  await chmod(login, 0o555);
   const [port = 0] = await freePorts(1);
   const password = "secret-1";
   await writeFile(join(dir, "passwords"), `${password}\n`);
@@ -46,14 +51,13 @@ export async function startVsftpd({ tls, settings = [] }: VsftpdOptions = {}): P
     "anonymous_enable=YES",
     "secure_email_list_enable=YES",
     `email_password_file=${dir}/passwords`,
-    `anon_root=${folder}`,
+    `anon_root=${login}`,
     `secure_chroot_dir=${empty}`,
     "write_enable=YES",
     "anon_upload_enable=YES",
     "anon_mkdir_write_enable=YES",
     "anon_other_write_enable=YES",
     "anon_umask=022",
-    "allow_writeable_chroot=YES",
     // What it does by seccomp is more than some containers let it.
     "seccomp_sandbox=NO",
     ...(user === null ? ["run_as_launching_user=YES"] : []),
@@ -73,6 +77,7 @@ export async function startVsftpd({ tls, settings = [] }: VsftpdOptions = {}): P
     password,
     async [Symbol.asyncDispose]() {
       await daemon.stop();
+      await chmod(login, 0o755);
       await rm(dir, { recursive: true });
     },
   };
