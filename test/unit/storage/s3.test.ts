@@ -68,6 +68,13 @@ describe("s3: requests", () => {
     }
   });
 
+  it("reads records past caches", async () => {
+    const server = await service();
+    await at(server).read(RECORD_PATH, record);
+    await at(server).read(OBJECT_PATH, { kind: "object", maxBytes: 10 });
+    expect(server.seen.map(({ headers }) => headers["cache-control"])).toEqual(["no-cache", undefined]);
+  });
+
   it("lets an object be cached for ever", async () => {
     const server = await service();
     await at(server).write(OBJECT_PATH, utf8("x"), { kind: "object" });
