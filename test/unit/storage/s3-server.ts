@@ -45,9 +45,19 @@ export function serveS3(options: S3ServerOptions = {}): Promise<TestServer> {
     const isConditional = headers["if-match"] !== undefined || headers["if-none-match"] !== undefined;
     if (method === "PUT" && isConditional && typeof conditions === "number") {
       reply(response, conditions, fault(conditions === 501 ? "NotImplemented" : "InvalidArgument"));
-    } else if (method === "PUT" && conditions === "honours" && headers["if-none-match"] === "*" && current !== undefined) {
+    } else if (
+      method === "PUT" &&
+      conditions === "honours" &&
+      headers["if-none-match"] === "*" &&
+      current !== undefined
+    ) {
       reply(response, 412, fault("PreconditionFailed"));
-    } else if (method === "PUT" && conditions === "honours" && headers["if-match"] !== undefined && current === undefined) {
+    } else if (
+      method === "PUT" &&
+      conditions === "honours" &&
+      headers["if-match"] !== undefined &&
+      current === undefined
+    ) {
       reply(response, 404, fault("NoSuchKey"));
     } else if (
       method === "PUT" &&
@@ -88,7 +98,10 @@ function replyBytes(response: ServerResponse, body: Buffer, range: string | unde
 
 /** Not the digest: an ETag is none. */
 function etagOf(body: Buffer | undefined): string {
-  return `"${createHash("md5").update("etag").update(body ?? "").digest("hex")}-2"`;
+  return `"${createHash("md5")
+    .update("etag")
+    .update(body ?? "")
+    .digest("hex")}-2"`;
 }
 
 function sha256(data: string | Buffer): string {
@@ -99,14 +112,13 @@ function sha256(data: string | Buffer): string {
 export function wrongSignature({ method, path, headers, body }: SeenRequest, sessionToken?: string): string | null {
   const [uri = "", query = ""] = path.split("?");
   const parameters = query.split("&").filter((pair) => pair !== "" && !pair.startsWith("X-Amz-Signature="));
-  const parameter = (name: string): string =>
-    new URLSearchParams(query).get(name) ?? "";
+  const parameter = (name: string): string => new URLSearchParams(query).get(name) ?? "";
   const isPresigned = query.includes("X-Amz-Signature=");
   const given = isPresigned
     ? [parameter("X-Amz-Credential"), parameter("X-Amz-SignedHeaders"), parameter("X-Amz-Signature")]
-    : (/^AWS4-HMAC-SHA256 Credential=([^,]+), SignedHeaders=([^,]+), Signature=([0-9a-f]{64})$/.exec(
-        headers.authorization ?? "",
-      )?.slice(1) ?? []);
+    : (/^AWS4-HMAC-SHA256 Credential=([^,]+), SignedHeaders=([^,]+), Signature=([0-9a-f]{64})$/
+        .exec(headers.authorization ?? "")
+        ?.slice(1) ?? []);
   const [credential = "", signedNames = "", signature = ""] = given;
   const [keyId, date = "", region = "", service = "", end = ""] = credential.split("/");
   if (keyId !== CREDENTIALS.accessKeyId) return "InvalidAccessKeyId";

@@ -2,12 +2,12 @@ import { inspect } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
 import { isHawserError } from "../../../src/errors.js";
-import { s3, type S3Storage, type S3StorageOptions } from "../../../src/storage/s3.js";
+import { type S3Storage, type S3StorageOptions, s3 } from "../../../src/storage/s3.js";
 import { storageContract } from "../../../src/testing/index.js";
 import { describeStorageContract, OBJECT_PATH, RECORD_PATH } from "./contract.js";
 import { expectCode } from "./expect-code.js";
 import { BUCKET, CREDENTIALS, fault, type S3ServerOptions, serveS3 } from "./s3-server.js";
-import { reply, serve, type SeenRequest, type TestServer } from "./serve.js";
+import { reply, type SeenRequest, serve, type TestServer } from "./serve.js";
 
 const servers: TestServer[] = [];
 async function service(options: S3ServerOptions = {}): Promise<TestServer> {
@@ -16,7 +16,11 @@ async function service(options: S3ServerOptions = {}): Promise<TestServer> {
   return server;
 }
 /** A server that answers everything in one way. */
-async function answering(status: number, body: string, headers: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+async function answering(
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<TestServer> {
   const server = await serve((_, response) => {
     reply(response, status, body, headers);
   });
@@ -50,7 +54,10 @@ describe("storage contract of the kit: s3 and its double", async () => {
   const ignoring = await serveS3({ conditions: "ignores" });
   const stopped = await serveS3();
   await stopped.close();
-  for (const [name, at] of [["conditional", server], ["not conditional", ignoring]] as const) {
+  for (const [name, at] of [
+    ["conditional", server],
+    ["not conditional", ignoring],
+  ] as const) {
     const common = { bucket: BUCKET, endpoint: at.url, credentials: CREDENTIALS };
     const cases = storageContract({
       open: (prefix) => s3({ ...common, prefix }),
