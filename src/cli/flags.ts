@@ -88,13 +88,16 @@ export const policyFlags: readonly Flag[] = [
 
 const keyFileFlag: Flag = { name: "key-file", value: "FILE", help: "Key that owns and pays, as keygen makes it" };
 
+/** The stores of a command that writes data and sends nothing. */
+export const writeStoreFlag: Flag = {
+  name: "write-store",
+  value: "URL",
+  repeatable: true,
+  help: "Where data is written, and read: a URL that takes PUT, or a directory",
+};
+
 const storeFlags: readonly Flag[] = [
-  {
-    name: "write-store",
-    value: "URL",
-    repeatable: true,
-    help: "Where data is written, and read: a URL that takes PUT, or a directory",
-  },
+  writeStoreFlag,
   { name: "required", value: "N", help: "Stores that must hold the data (default 1)" },
 ];
 

@@ -1,5 +1,5 @@
 import type { StorageReader, StoredKind, UrlReader } from "../ports.js";
-import { type Replica, recordReplicas } from "../route/replicas.js";
+import { objectReplicas, type Replica, recordReplicas } from "../route/replicas.js";
 
 /** A replica as an audit asks it. */
 export interface AuditPlace {
@@ -18,18 +18,14 @@ export interface PlacesOfItem {
   readonly urls: readonly string[];
 }
 
-/** Whether a provider keeps items of this kind at all. */
-export function keeps({ kinds }: StorageReader, kind: StoredKind): boolean {
-  return kinds?.includes(kind) ?? true;
-}
-
 /**
  * Every replica of an item, each as strangers reach it: a provider by the public URL that it has for the path, under U1
  * and without its credentials. One without a URL, or with one of a scheme that nobody here opens, is asked itself.
  */
 export function auditPlaces({ storage, urlReader, kind, path, urls }: PlacesOfItem): readonly AuditPlace[] {
-  const providers = storage.filter((provider) => keeps(provider, kind));
-  return recordReplicas({ storage: providers, urlReader, path, urls }).map((replica): AuditPlace => {
+  const places = { storage, urlReader, path, urls };
+  const replicas = kind === "record" ? recordReplicas(places) : objectReplicas({ ...places, bases: [] });
+  return replicas.map((replica): AuditPlace => {
     const { provider, label } = replica;
     if (provider === null) return { replica, url: label, isPublic: true };
     const url = urlOf(provider, path);

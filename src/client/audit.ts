@@ -15,6 +15,7 @@ import { type Profile, parseProfile } from "../profile/profile.js";
 import { ReadBudget } from "../route/budget.js";
 import { type FetchOptions, fetchAll } from "../route/fetch.js";
 import { joinBase, objectPath, recordPath } from "../route/layout.js";
+import { providerReplica } from "../route/replicas.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
 import { type AskedObject, askObject, isOversize } from "./audit-object.js";
 import { type AuditPlace, auditPlaces } from "./audit-places.js";
@@ -77,7 +78,7 @@ class Audit {
     const path = objectPath(hash);
     const places = this.#places("object", path, []);
     const asked = await this.#ask(places, hash, limits.profileMaxBytes, signal);
-    const bytes = asked.bytes ?? (await cachedObject(this.#core, hash));
+    const bytes = asked.bytes ?? (await this.#find(places, path, hash, limits.profileMaxBytes, signal));
     if (bytes === null) {
       const message = `Nobody has the profile of ${parsed}: what it leads to cannot be found.`;
       const skipped = { code: "PROFILE_UNAVAILABLE", message };
@@ -103,7 +104,7 @@ class Audit {
     const path = objectPath(hash);
     const places = this.#places("object", path, this.#bases(profile, path));
     const asked = await this.#ask(places, hash, limits.nodeMaxBytes, signal);
-    const bytes = asked.bytes ?? (await cachedObject(this.#core, hash));
+    const bytes = asked.bytes ?? (await this.#find(places, path, hash, limits.nodeMaxBytes, signal));
     const item = { kind: "node", hash, prefix, path, replicas: asked.replicas } as const;
     if (bytes !== null) return { value: { ...item, skipped: null }, node: parseNode(bytes, prefix) };
     const message = `Nobody has this node: what lies below ${prefix} in the index was not audited.`;
@@ -153,6 +154,23 @@ class Audit {
       return reply === undefined ? [] : [recordVerdict(place, reply, newest, route, nowMs)];
     });
     return { ...item, newestVer: newest.ver, replicas, skipped: null };
+  }
+
+  /** A document that strangers do not get, for going on: from the cache, or as this reader itself gets it. */
+  async #find(
+    places: readonly AuditPlace[],
+    path: string,
+    hash: string,
+    maxBytes: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | null> {
+    const cached = await cachedObject(this.#core, hash);
+    if (cached !== null) return cached;
+    const providers = places.flatMap(({ isPublic, replica }) => (isPublic ? (replica.provider ?? []) : []));
+    const own = providers.map((provider): AuditPlace => {
+      return { replica: providerReplica(provider, path), url: null, isPublic: false };
+    });
+    return (await this.#ask(own, hash, maxBytes, signal)).bytes;
   }
 
   #places(kind: "record" | "object", path: string, urls: readonly string[]): readonly AuditPlace[] {

@@ -2,7 +2,7 @@ import { limits } from "../limits.js";
 import type { StorageReader, StoredKind } from "../ports.js";
 import { ReadBudget } from "../route/budget.js";
 import type { FetchOptions } from "../route/fetch.js";
-import { keeps } from "./audit-places.js";
+import { keepersOf } from "../route/replicas.js";
 import type { MirrorTarget } from "./mirror-target.js";
 import type { ReaderCore } from "./reader-core.js";
 
@@ -20,14 +20,20 @@ export interface MirrorPlaces {
 
 /** The targets that keep items of this kind. */
 export function targetsOf({ targets }: MirrorPlaces, kind: StoredKind): readonly MirrorTarget[] {
-  return targets.filter(({ provider }) => keeps(provider, kind));
+  const keepers = new Set(
+    keepersOf(
+      targets.map(({ provider }) => provider),
+      kind,
+    ),
+  );
+  return targets.filter(({ provider }) => keepers.has(provider));
 }
 
 /** The providers that items of this kind are read from, beside the targets themselves. */
 export function sourcesOf({ core, from, targets }: MirrorPlaces, kind: StoredKind): readonly StorageReader[] {
-  if (from !== null) return from.filter((provider) => keeps(provider, kind));
+  if (from !== null) return keepersOf(from, kind);
   const own = new Set<StorageReader>(targets.map(({ provider }) => provider));
-  return core.parts.storage.filter((provider) => keeps(provider, kind) && !own.has(provider));
+  return keepersOf(core.parts.storage, kind).filter((provider) => !own.has(provider));
 }
 
 /** How the replicas of one item are asked: with the time of a read of its own. */

@@ -1,10 +1,10 @@
-import { throwIfAborted, withDeadline } from "../deadline.js";
+import { throwIfAborted } from "../deadline.js";
 import { type Attempt, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Clock, StorageProvider } from "../ports.js";
 import { attemptOfAnything, type FetchOptions, fetchOne } from "../route/fetch.js";
-import { writeOnce } from "../route/provider-writes.js";
-import { type Replica, recordReplicas } from "../route/replicas.js";
+import { openProvider, writeOnce } from "../route/provider-writes.js";
+import { providerReplica, type Replica } from "../route/replicas.js";
 import { type JudgedObject, judgeObject } from "./audit-object.js";
 import type { MirrorCount, MirrorOutcome } from "./mirrored.js";
 
@@ -36,23 +36,17 @@ export class MirrorTarget {
 
   /** Finds out what it can do. @throws NETWORK_ABORTED */
   async open(signal: AbortSignal | undefined): Promise<void> {
-    const { label, provider } = this;
-    const timeoutMs = limits.objectTimeoutMs;
     try {
-      await withDeadline({ clock: this.#clock, timeoutMs, signal, what: label }, async (inner) => {
-        await provider.open?.({ signal: inner });
-      });
+      await openProvider(this.provider, { clock: this.#clock, signal });
     } catch (error) {
       throwIfAborted(signal, "The mirror");
-      this.#lost = attemptOfAnything(label, error);
+      this.#lost = attemptOfAnything(this.label, error);
     }
   }
 
   /** The provider as a replica of a path. */
   replica(path: string): Replica {
-    const [replica] = recordReplicas({ storage: [this.provider], urlReader: null, path, urls: [] });
-    if (replica === undefined) throw new HawserError("BUG_UNREACHABLE", "No replica.", { what: "no replica" });
-    return replica;
+    return providerReplica(this.provider, path);
   }
 
   /** What it holds of an object. */

@@ -145,6 +145,7 @@ class Mirror {
         const path = step.kind === "entry" ? step.path : null;
         await this.#cursor.note(value.hash, path, isEverywhere);
       }
+      await this.#cursor.keep();
     } catch (error) {
       // Why it ended matters more than that its place could not be kept.
       await this.#cursor.keep().catch(() => undefined);
@@ -160,8 +161,8 @@ class Mirror {
   ): Promise<Visited<Copied>> {
     const wanted = this.#wanted(hash, limits.nodeMaxBytes, profile);
     const { outcomes, bytes } = await copyObject(this.#places, wanted, signal);
-    // Also where no target has it, nor could be asked: what is below it can be copied all the same.
-    const node = bytes ?? (await this.#loadNode(wanted, signal));
+    // Also where no target could be asked: what is below it can be copied all the same.
+    const node = bytes ?? (await this.#loadNode(wanted, signal, false));
     if (node === null) this.#complete = false;
     const item = { kind: "node", hash, prefix, path: objectPath(hash), outcomes } as const;
     const value = { item, hash, size: bytes?.length ?? 0 };
@@ -215,9 +216,9 @@ class Mirror {
   }
 
   /** A node for finding what is below it; null where nobody has it. @throws NETWORK_ABORTED */
-  async #loadNode(wanted: ObjectToCopy, signal: AbortSignal): Promise<Uint8Array | null> {
+  async #loadNode(wanted: ObjectToCopy, signal: AbortSignal, alsoTargets = true): Promise<Uint8Array | null> {
     try {
-      return await loadObject(this.#places, wanted, signal, true);
+      return await loadObject(this.#places, wanted, signal, alsoTargets);
     } catch (error) {
       throwIfAborted(signal, "The mirror");
       if (isHawserError(error, "CACHE_UNAVAILABLE")) throw error;

@@ -51,8 +51,23 @@ export async function* visitIndex<T>(
   options: VisitOptions<T>,
 ): AsyncGenerator<{ readonly step: IndexStep; readonly value: T }, void, undefined> {
   const { maxParallel, after = "", matches, visit } = options;
-  const over = new AbortController();
-  const signal = options.signal === undefined ? over.signal : AbortSignal.any([options.signal, over.signal]);
+  const running = new Set<AbortController>();
+  let isOver = false;
+  const stop = (): void => {
+    isOver = true;
+    for (const one of running) one.abort(options.signal?.reason);
+  };
+  // A signal for each visit: one for all would gather a listener for each call of each of them.
+  const visitOne = async (step: IndexStep): Promise<Visited<T>> => {
+    const own = new AbortController();
+    if (isOver) own.abort(options.signal?.reason);
+    running.add(own);
+    try {
+      return await visit(step, own.signal);
+    } finally {
+      running.delete(own);
+    }
+  };
   const run = createLimiter(maxParallel);
   // A stack: the next step is the last one.
   const pending: Pending<T>[] = [];
@@ -64,11 +79,13 @@ export async function* visitIndex<T>(
   const startAhead = (): void => {
     for (const next of pending.slice(-maxParallel).reverse()) {
       if (next.started !== null) continue;
-      next.started = run(() => visit(next.step, signal));
+      next.started = run(() => visitOne(next.step));
       // Its failure counts when its turn comes; until then it must not end the process.
       next.started.catch(() => undefined);
     }
   };
+  throwIfAborted(options.signal, "The walk of the index");
+  options.signal?.addEventListener("abort", stop, { once: true });
   try {
     open(root, "");
     for (;;) {
@@ -83,7 +100,8 @@ export async function* visitIndex<T>(
       else if (++unread > limits.indexMaxUnread) throw tooManyUnread();
     }
   } finally {
-    over.abort();
+    options.signal?.removeEventListener("abort", stop);
+    stop();
   }
 }
 

@@ -33,6 +33,8 @@ const REFUSED: ReadonlySet<string> = new Set([
   "SignatureDoesNotMatch",
   "TokenRefreshRequired",
   "UnauthorizedAccess",
+  // versitygw's word for a key id that it does not know, with status 404.
+  "XAdminUserNotFound",
 ]);
 const FULL: ReadonlySet<string> = new Set([
   "EntityTooLarge",

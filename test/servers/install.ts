@@ -1,7 +1,7 @@
 /**
  * Installs the servers that `npm run test:servers` runs, each at one version, into HAWSER_SERVERS (default
  * ~/.cache/hawser-servers), and does nothing for those that are there. Needs Go, Python 3.10 or later, Rust's cargo, a C++
- * compiler with CMake, and Debian's Boost and libevent headers, which it installs with apt-get where they are missing.
+ * compiler with CMake; Debian's servers and its Boost and libevent headers are installed with apt-get where they are missing.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -31,6 +31,12 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
     run("go", ["install", `github.com/btcsuite/btcd@v${versions.btcd}`], { env: { GOBIN: dir } });
   },
 
+  versitygw(dir) {
+    run("go", ["install", `github.com/versity/versitygw/cmd/versitygw@v${versions.versitygw}`], {
+      env: { GOBIN: dir },
+    });
+  },
+
   // Its module replaces others, which `go install` refuses outside of it.
   kubo(dir) {
     const module = `github.com/ipfs/kubo@v${versions.kubo}`;
@@ -38,7 +44,9 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
     const source = join(dir, "source");
     run("cp", ["-R", Dir, source]);
     run("chmod", ["-R", "u+w", source]);
-    run("go", ["build", "-trimpath", "-o", join(dir, "ipfs"), "./cmd/ipfs"], { cwd: source });
+    // Unoptimised and without C: what takes long here is compiling.
+    const flags = ["-trimpath", "-gcflags=all=-N -l", "-ldflags=-s -w", "-tags=nofuse"];
+    run("go", ["build", ...flags, "-o", join(dir, "ipfs"), "./cmd/ipfs"], { cwd: source, env: { CGO_ENABLED: "0" } });
     rmSync(source, { recursive: true });
   },
 
@@ -76,6 +84,20 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
     renameSync(join(build, "bin", "bitcoind"), join(dir, "bitcoind"));
     for (const left of [project, build]) rmSync(left, { recursive: true });
   },
+};
+
+/**
+ * Servers of Debian, by a file that each brings. They lie where Debian puts them, and the tests start them with their own
+ * configuration.
+ */
+const debianServers: Readonly<Record<string, string>> = {
+  [programs.apache]: "apache2-bin",
+  [programs.nginx]: "nginx",
+  [programs.vsftpd]: "vsftpd",
+  [programs.rclone]: "rclone",
+  ...Object.fromEntries(
+    ["proxy", "account", "container", "object"].map((kind) => [`${programs.swift}-${kind}-server`, `swift-${kind}`]),
+  ),
 };
 
 /** What a program prints. */
@@ -137,17 +159,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     `electrumx-${versions.electrumx}`,
     `bitcoind-${versions.bitcoinkernel}`,
     `kubo-${versions.kubo}`,
+    `versitygw-${versions.versitygw}`,
   ];
   const chosen = process.argv.slice(2);
   for (const name of wanted) if (chosen.length === 0 || chosen.some((prefix) => name.startsWith(prefix))) install(name);
-  if (chosen.length === 0 || chosen.includes("debian")) {
-    installDebian({
-      [programs.apache]: "apache2-bin",
-      [programs.nginx]: "nginx",
-      [programs.vsftpd]: "vsftpd",
-      [programs.rclone]: "rclone",
-    });
-  }
+  if (chosen.length === 0 || chosen.includes("debian")) installDebian(debianServers);
   // Versions that are no longer asked for.
   for (const name of readdirSync(serversDir)) {
     if (!wanted.includes(name)) rmSync(join(serversDir, name), { recursive: true });
