@@ -2,9 +2,11 @@ import { assertInteger } from "./bytes/guards.js";
 import { memoryCache } from "./cache/memory.js";
 import { getNetwork, type NetworkId } from "./chain/network.js";
 import { createReaderFrom, type Reader } from "./client/reader.js";
-import type { Cache, ChainSource, Clock, HeaderSource, StorageReader, UrlReader } from "./ports.js";
+import type { Cache, ChainSource, Clock, HeaderSource, Random, StorageReader, UrlReader } from "./ports.js";
+import { StoragePolicy, type StoragePolicyOptions } from "./route/policy.js";
 import { joinUrlReaders } from "./route/url-readers.js";
 import { systemClock } from "./runtime/clock.js";
+import { systemRandom } from "./runtime/random.js";
 import { httpUrlReader } from "./storage/http-url-reader.js";
 
 /** How to build a {@link Reader}. */
@@ -40,7 +42,11 @@ export interface ReaderOptions {
    * URL that none opens is skipped (U1), and `file:` always. Default: none.
    */
   readonly urlReaders?: readonly UrlReader[] | undefined;
+  /** How storage is treated where it fails or is slow, by this reader and the writers that are made with it. */
+  readonly storagePolicy?: StoragePolicyOptions | undefined;
   readonly clock?: Clock | undefined;
+  /** Of the waits before calls are repeated. Default: the runtime's generator. */
+  readonly random?: Random | undefined;
 }
 
 /**
@@ -61,6 +67,7 @@ export function createReader(options: ReaderOptions): Reader {
     headerSources: options.headerSources,
     storage: options.storage ?? [],
     urlReader: joinUrlReaders([httpUrlReader({ allowHosts: options.allowHosts }), ...(options.urlReaders ?? [])]),
+    policy: new StoragePolicy(options.storagePolicy ?? {}, options.random ?? systemRandom),
     cache: options.cache ?? memoryCache(),
     clock: options.clock ?? systemClock,
     minSources,
@@ -129,4 +136,5 @@ export type { AsOf, PendingOperation } from "./name/resolution.js";
 export type * from "./ports.js";
 export type { Content, IndexEntry, Route } from "./profile/entry.js";
 export type { Profile } from "./profile/profile.js";
+export type { StoragePolicyOptions } from "./route/policy.js";
 export { memoryCache };

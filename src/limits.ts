@@ -59,6 +59,32 @@ export const limits = {
   recordTimeoutMs: 15_000,
   /** ms - one object from one replica. */
   objectTimeoutMs: 30_000,
+  /** calls - of one place for one thing: what fails for a moment is over at the second, and a third one costs little. */
+  storageAttempts: 3,
+  /** ms - before the second call at most, a random part of it (full jitter), so that readers do not come back together. */
+  storageRetryDelayMs: 250,
+  /** ms - before any further call at most; each has twice the time of the one before it. */
+  storageRetryMaxDelayMs: 5_000,
+  /** ms - for which a server may ask to be left alone (`Retry-After`) before it is given up: half a read's time. */
+  storageRetryAfterMaxMs: 30_000,
+  /** ms - after which a second place is asked for an object: later than nearly all honest answers come. */
+  storageHedgeMs: 1_500,
+  /** ms - the least of that where answers came faster: so one request in ten at most is sent twice. */
+  storageHedgeMinMs: 400,
+  /** places - asked for one object at the same time: a third one costs traffic and hardly ever saves time. */
+  storageHedgeMaxInFlight: 3,
+  /** failures - of a place in a row before it is left alone: one is an accident, three are an outage. */
+  storageFailuresBeforePause: 3,
+  /** ms - for which it is left alone first: a restart is over by then. */
+  storagePauseMs: 30_000,
+  /** ms - for which it is left alone after one more failure. */
+  storageSecondPauseMs: 2 * 60_000,
+  /** ms - and after another one. */
+  storageThirdPauseMs: 10 * 60_000,
+  /** ms - for which it is left alone at most: what is mended is in use again within the hour. */
+  storagePauseMaxMs: 60 * 60_000,
+  /** ms - before a write that cannot be read back is looked for once more: stores that copy late show it by then. */
+  storageConfirmDelayMs: 1_000,
   /** ms - until a server begins to answer for a record: one that takes longer is worth less than asking another. */
   recordFirstByteMs: 5_000,
   /** ms - between two parts of a record's body. */

@@ -46,7 +46,7 @@ async function loadObject(
   const cached = await cachedObject(core, hash);
   if (cached !== null) return { value: cached, from: "cache" };
   if (session.offline) throw cacheMiss(what, hash);
-  const { storage, urlReader, clock, cache } = core.parts;
+  const { storage, urlReader, clock, cache, policy } = core.parts;
   const given = session.hint.bundle?.object(hash, maxBytes) ?? null;
   if (given !== null) {
     await cache.update(objectKey(hash), () => ({ value: given, result: undefined }));
@@ -58,6 +58,7 @@ async function loadObject(
     budget: session.budget,
     signal: session.signal,
     kind: "object",
+    policy,
     maxBytes,
     fail: unavailable,
   });
@@ -130,14 +131,14 @@ export async function loadContent(
   content: Content,
   { storage: bases }: Profile,
 ): Promise<Pick<GotObject, "bytes" | "attempts">> {
-  const { storage, urlReader, clock, cache } = core.parts;
+  const { storage, urlReader, clock, cache, policy } = core.parts;
   if (offline) {
     const bytes = await cachedObject(core, key);
     if (bytes === null) throw cacheMiss("object", key);
     return { bytes, attempts: [] };
   }
   const given = hint.bundle?.object(key, limits.objectMaxBytes);
-  const got = await getObject({ key, content, storage, urlReader, bases, clock, budget, signal, given });
+  const got = await getObject({ key, content, storage, urlReader, bases, clock, budget, policy, signal, given });
   await keepValue(cache, objectKey(key), got.bytes, () => false);
   return got;
 }

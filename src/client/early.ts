@@ -31,7 +31,7 @@ export async function askEarly(
   session: Session,
   options: MutableReadOptions,
 ): Promise<EarlyReplies | null> {
-  const { network, minConfirmations, storage, urlReader, clock } = core.parts;
+  const { network, minConfirmations, storage, urlReader, clock, policy } = core.parts;
   const [chain, stored] = await Promise.all([core.chain(), core.storedName(name)]);
   const state = stateFromStored({ network, name, chain, stored, clock }, minConfirmations);
   if (state === null || state.profileHash === null || state.tenure === null) return null;
@@ -50,6 +50,7 @@ export async function askEarly(
     urlReader,
     clock,
     budget: session.budget,
+    policy,
     signal: session.signal,
     maxReplicas: options.replicas,
     maxDataBytes: options.maxBytes,

@@ -132,9 +132,9 @@ async function gatherData(
   const mutable = id === undefined ? undefined : await entryOf(`m:${id}`);
   const immutable = key === undefined ? undefined : await entryOf(`i:${key}`);
   if (mutable === null || immutable === null) return { why: "not-in-index" };
-  const { storage, urlReader, cache, clock } = core.parts;
+  const { storage, urlReader, cache, clock, policy } = core.parts;
   const { budget, signal } = session;
-  const places = { storage, urlReader, cache, clock, budget, signal };
+  const places = { storage, urlReader, cache, clock, policy, budget, signal };
   let record: Uint8Array | null = null;
   if (mutable !== undefined && "route" in mutable) {
     const { route } = mutable;

@@ -21,6 +21,7 @@ import {
 } from "../name/stored-name.js";
 import type { Cache, ChainSource, Clock, HeaderSource, ProgressEvent, StorageReader, UrlReader } from "../ports.js";
 import { ReadBudget } from "../route/budget.js";
+import type { StoragePolicy } from "../route/policy.js";
 import { checkedCache } from "./checked-cache.js";
 import { assertExpectation, type Expectation, parseExpectation } from "./expectation.js";
 import { type BundleHint, parseHint, type ReadHint } from "./hint.js";
@@ -37,6 +38,8 @@ export interface ReaderParts {
   readonly headerSources?: readonly HeaderSource[] | undefined;
   readonly storage: readonly StorageReader[];
   readonly urlReader: UrlReader;
+  /** How storage is treated, by this reader and its writers. Default: each place is asked once, in order. */
+  readonly policy?: StoragePolicy | undefined;
   readonly cache: Cache;
   readonly clock: Clock;
   readonly minSources: number;

@@ -163,7 +163,7 @@ class VerifyingReader implements Reader {
       const { state } = answer;
       // M6: else a stolen name could put its records above every honest epoch.
       assertEpochReachable(route, state.profileHeight ?? -1);
-      const { network, storage, urlReader, cache, clock } = this.#core.parts;
+      const { network, storage, urlReader, cache, clock, policy } = this.#core.parts;
       const judged = {
         context: contextOf(network, parsed, state, route),
         route,
@@ -184,6 +184,7 @@ class VerifyingReader implements Reader {
             storage,
             urlReader,
             budget: session.budget,
+            policy,
             signal: session.signal,
             maxReplicas: options.replicas,
             replies: early?.key === placesOf(route) ? early.replies : undefined,

@@ -7,6 +7,7 @@ import type { Content } from "../profile/entry.js";
 import type { ReadBudget } from "../route/budget.js";
 import { fetchFirstValid } from "../route/fetch-first.js";
 import { objectPath } from "../route/layout.js";
+import type { StoragePolicy } from "../route/policy.js";
 import { objectReplicas } from "../route/replicas.js";
 import { parseContentKey } from "./key.js";
 import { verifyObject } from "./verify.js";
@@ -23,6 +24,8 @@ export interface GetObjectInput {
   readonly bases: readonly string[];
   readonly clock: Clock;
   readonly budget: ReadBudget;
+  /** Which replicas are asked first, and which calls are repeated. Default: in their order, and none. */
+  readonly policy?: StoragePolicy | undefined;
   /** ms after which the next replica is asked beside one that has not answered. Default 1,500. */
   readonly hedgeDelayMs?: number | undefined;
   /** ms that each replica has. Default 30,000. */
@@ -65,6 +68,7 @@ export async function getObject(input: GetObjectInput): Promise<GotObject> {
       maxBytes: limits.objectMaxBytes,
       timeoutMs: objectTimeoutMs,
       hedgeDelayMs,
+      policy: input.policy,
       signal,
       fail: (failed, anyWrong) => notFound(key, failed, anyWrong),
     },

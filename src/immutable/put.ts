@@ -1,22 +1,29 @@
 import { assertBytes } from "../bytes/guards.js";
 import { HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
-import type { StorageProvider, StoredBytes } from "../ports.js";
+import type { StorageProvider, WriteCondition } from "../ports.js";
 import { ReadBudget } from "../route/budget.js";
-import { fetchOne } from "../route/fetch.js";
+import { confirmStored } from "../route/confirm-write.js";
+import { fetchOne, type ReplicaReply } from "../route/fetch.js";
 import { objectPath } from "../route/layout.js";
 import {
   assertHeld,
   assertRequired,
+  isAmbiguous,
   openProvider,
   type ProviderOutcome,
+  restingWrites,
   storeOnEach,
   type WriteOptions,
+  waitToWriteAgain,
   writeOnce,
 } from "../route/provider-writes.js";
 import { keepersOf, providerReplica } from "../route/replicas.js";
 import { contentKey } from "./key.js";
 import { verifyObject } from "./verify.js";
+
+/** Times that a condition may fail before the provider is given up. */
+const MAX_MOVES = 2;
 
 /** A write of one object: data of I1, a profile or an index node. */
 export interface PutObjectInput extends WriteOptions {
@@ -52,7 +59,12 @@ export async function putObject(input: PutObjectInput): Promise<PutObject> {
   const storage = keepersOf(input.storage, "object");
   const key = contentKey(bytes);
   const path = objectPath(key);
-  const providers = await storeOnEach(storage, input, (provider) => storeObject(provider, path, key, input));
+  const resting = restingWrites(storage, required, input);
+  const providers = await storeOnEach(
+    storage,
+    input,
+    async (provider) => resting.get(provider) ?? storeObject(provider, path, key, input),
+  );
   assertHeld(providers, required);
   return { key, path, providers };
 }
@@ -65,32 +77,58 @@ async function storeObject(
 ): Promise<ProviderOutcome> {
   const { label } = provider;
   await openProvider(provider, input);
+  const confirmed = (): Promise<ProviderOutcome> =>
+    confirmStored(provider, path, input, () => outcomeThere(provider, path, key, input));
   if (!provider.conditional) {
     const outcome = await writeOnce(provider, path, input.bytes, { kind: "object" }, input);
-    return outcome === "stored" ? { label, outcome, attempt: null } : movedAgain(label);
+    return outcome === "stored" ? confirmed() : movedAgain(label);
   }
-  const created = await writeOnce(
-    provider,
-    path,
-    input.bytes,
-    { kind: "object", condition: { ifAbsent: true } },
-    input,
-  );
-  if (created === "stored") return { label, outcome: "stored", attempt: null };
-  // Something lies there. Only bytes that hash to the path count as held; anything else is damage and is replaced.
-  const there = await readThere(provider, path, input);
-  if (there !== null && isObject(there.bytes, key)) return { label, outcome: "held", attempt: null };
-  const tag = there?.tag ?? null;
-  const condition = tag === null ? {} : { condition: { ifTag: tag } };
-  const replaced = await writeOnce(provider, path, input.bytes, { kind: "object", ...condition }, input);
-  return replaced === "stored" ? { label, outcome: "stored", attempt: null } : movedAgain(label);
+  const startedAtMs = input.clock.nowMs();
+  let condition: WriteCondition | undefined = { ifAbsent: true };
+  for (let tries = 1, moves = 0; moves < MAX_MOVES; tries++) {
+    const write = { kind: "object" as const, ...(condition === undefined ? {} : { condition }) };
+    let lost: { readonly error: unknown } | null = null;
+    try {
+      if ((await writeOnce(provider, path, input.bytes, write, input)) === "stored") return await confirmed();
+      moves++;
+    } catch (error) {
+      if (!isAmbiguous(error)) throw error;
+      lost = { error };
+    }
+    // Something lies there, or may. Only bytes that hash to the path count as held; anything else is damage and is replaced.
+    const there = await readThere(provider, path, input);
+    if (there.outcome === "bytes" && isObject(there.bytes, key)) {
+      // Where only the answer was lost, they are what this write stored.
+      return { label, outcome: lost === null ? "held" : "stored", attempt: null };
+    }
+    if (lost !== null && !(await waitToWriteAgain(lost.error, tries, input, startedAtMs))) throw lost.error;
+    condition = conditionFor(there);
+  }
+  return movedAgain(label);
 }
 
-/** What lies at the path; null also for what cannot be read because it is larger than any object. */
-async function readThere(provider: StorageProvider, path: string, input: PutObjectInput): Promise<StoredBytes | null> {
+function conditionFor(there: ReplicaReply): WriteCondition | undefined {
+  return there.outcome === "bytes" && there.tag !== null ? { ifTag: there.tag } : undefined;
+}
+
+/** What became of a write as what lies there shows it; null where that is something else. */
+async function outcomeThere(
+  provider: StorageProvider,
+  path: string,
+  key: string,
+  input: PutObjectInput,
+): Promise<ProviderOutcome | null> {
+  const { label } = provider;
+  const there = await readThere(provider, path, input);
+  if (there.outcome === "bytes" && isObject(there.bytes, key)) return { label, outcome: "stored", attempt: null };
+  return there.outcome === "unreachable" ? { label, outcome: "failed", attempt: there.attempt } : null;
+}
+
+/** What lies at the path, looked for once. */
+async function readThere(provider: StorageProvider, path: string, input: PutObjectInput): Promise<ReplicaReply> {
   const { clock, timeoutMs, signal } = input;
   const budget = new ReadBudget({ clock, signal });
-  const reply = await fetchOne(providerReplica(provider, path), {
+  return fetchOne(providerReplica(provider, path), {
     clock,
     budget,
     kind: "object",
@@ -98,7 +136,6 @@ async function readThere(provider: StorageProvider, path: string, input: PutObje
     timeoutMs,
     signal,
   });
-  return reply.outcome === "bytes" ? reply : null;
 }
 
 function isObject(bytes: Uint8Array, key: string): boolean {

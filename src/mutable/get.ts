@@ -5,6 +5,7 @@ import type { Route } from "../profile/entry.js";
 import type { ReadBudget } from "../route/budget.js";
 import { fetchAll, type ReplicaReply } from "../route/fetch.js";
 import { recordPath } from "../route/layout.js";
+import type { StoragePolicy } from "../route/policy.js";
 import { type Replica, recordReplicas } from "../route/replicas.js";
 import { compareVersion, type Floor, floorKey, raisedFloor } from "./floor.js";
 import { raiseFloor, readFloor } from "./floor-cache.js";
@@ -33,6 +34,8 @@ export interface GetRecordInput extends JudgeRecordInput {
   readonly storage: readonly StorageReader[];
   readonly urlReader: UrlReader | null;
   readonly budget: ReadBudget;
+  /** Which calls are repeated, and which replicas are left alone. Default: none. */
+  readonly policy?: StoragePolicy | undefined;
   /** Asks only the first so many replicas that can be asked. Default: all (M8). */
   readonly maxReplicas?: number | undefined;
   /** ms that each replica has. Default 15,000. */
@@ -64,11 +67,11 @@ export async function getRecord(input: GetRecordInput): Promise<GotRecord> {
   const { cache, context } = input;
   const key = floorKey(context);
   const cached = await readFloor(cache, key);
-  let got = await readOnce(input, key, cached, input.replies ?? fetchRecordReplies(input));
+  let got = await readAwake(input, key, cached, input.replies ?? fetchRecordReplies(input));
   // Another call returned something newer in the meantime: what was fetched before it is too old, not a replay. Beside
   // busy writers that happens several times in a row; replicas alone cannot make it happen.
   for (let again = 0; "moved" in got && again < MAX_OVERTAKEN; again++) {
-    got = await readOnce(input, key, got.moved, fetchRecordReplies(input));
+    got = await readAwake(input, key, got.moved, fetchRecordReplies(input));
   }
   if ("moved" in got) throw got.error;
   await keepRecord(cache, context, got.record.ver, got.body);
@@ -102,6 +105,25 @@ export async function getCachedRecord(input: JudgeRecordInput): Promise<GotRecor
 interface Moved {
   readonly moved: Floor | null;
   readonly error: unknown;
+}
+
+/** Where the replicas that were asked do not suffice, those that were left alone are asked, too. */
+async function readAwake(
+  input: GetRecordInput,
+  key: string,
+  cached: Floor | null,
+  fetched: Promise<readonly ReplicaReply[]>,
+): Promise<GotRecord | Moved> {
+  try {
+    return await readOnce(input, key, cached, fetched);
+  } catch (error) {
+    if (!isHawserError(error) || !error.code.startsWith("RECORD_") || !(await fetched).some(isLeftAlone)) throw error;
+    return readOnce(input, key, cached, fetchRecordReplies({ ...input, everybody: true }));
+  }
+}
+
+function isLeftAlone(reply: ReplicaReply): boolean {
+  return reply.outcome === "unreachable" && reply.attempt.code === "STORAGE_PAUSED";
 }
 
 async function readOnce(
@@ -163,11 +185,15 @@ export type FetchRecordInput = ParseRecordOptions &
     | "urlReader"
     | "clock"
     | "budget"
+    | "policy"
     | "signal"
     | "maxReplicas"
     | "recordTimeoutMs"
     | "given"
-  >;
+  > & {
+    /** Whether replicas that the policy would leave alone are asked as well. Default false. */
+    readonly everybody?: boolean | undefined;
+  };
 
 /** Asks every replica of a route (M8). Nothing is verified yet. @throws NETWORK_TIME_LIMIT, NETWORK_ABORTED */
 export async function fetchRecordReplies(input: FetchRecordInput): Promise<readonly ReplicaReply[]> {
@@ -181,6 +207,8 @@ export async function fetchRecordReplies(input: FetchRecordInput): Promise<reado
     kind: "record",
     maxBytes: recordBodyLimit(input),
     timeoutMs: input.recordTimeoutMs,
+    policy: input.policy,
+    everybody: input.everybody,
     signal,
   });
   // M8: it takes no replica's place, or an old copy could be all that a reader sees.

@@ -35,7 +35,7 @@ export async function putRecordAgain(input: PutAgainInput): Promise<PutRecord | 
   const { ver, sig } = record;
   if (known.highest > ver) throw recordMovedError(id, ver, known.highest, newestOf(known));
   const path = recordPath({ network: network.id, name, id, epoch });
-  const { providers, movedTo } = await storeRecord({ survey: input, replicas, path, candidate });
+  const { providers, movedTo } = await storeRecord({ survey: input, replicas, path, candidate, required });
   if (movedTo !== null) throw recordMovedError(id, ver, movedTo.record.ver, newerRecord(movedTo));
   assertHeld(providers, required);
   const reached: Floor = { epoch, ver, sha256: dataHash, sig };

@@ -116,6 +116,7 @@ export async function deliverRecord(input: DeliverInput, survey: Survey, candida
     candidate,
     alone: basis !== undefined,
     inTurn: basis !== undefined || input.inTurn,
+    required,
   });
   // W5: never a silent second version, not even where enough other providers took it.
   if (movedTo !== null) {

@@ -1,7 +1,17 @@
+import { equalBytes } from "../bytes/bytes.js";
 import { limits } from "../limits.js";
 import type { StorageProvider, WriteCondition } from "../ports.js";
+import { confirmStored } from "../route/confirm-write.js";
 import { fetchOne, type ReplicaReply } from "../route/fetch.js";
-import { openEach, type ProviderOutcome, storeOnEach, type WriteOptions, writeOnce } from "../route/provider-writes.js";
+import {
+  isAmbiguous,
+  openEach,
+  type ProviderOutcome,
+  storeOnEach,
+  type WriteOptions,
+  waitToWriteAgain,
+  writeOnce,
+} from "../route/provider-writes.js";
 import { keepersOf } from "../route/replicas.js";
 import { isFromFuture } from "./select.js";
 import { type SurveyedReplica, type SurveyInput, surveyFetch } from "./survey.js";
@@ -25,6 +35,8 @@ export interface StoreInput {
    * anew. Default false: all at once.
    */
   readonly inTurn?: boolean | undefined;
+  /** Providers that must hold it (W7): so many are written to although they took no writes of late. Default 1. */
+  readonly required?: number | undefined;
 }
 
 /** What became of the record at the providers. */
@@ -42,10 +54,11 @@ export interface Stored {
  * @throws NETWORK_ABORTED
  */
 export async function storeRecord(input: StoreInput): Promise<Stored> {
-  const { clock, signal, recordTimeoutMs = limits.recordTimeoutMs } = input.survey;
-  const options: WriteOptions = { clock, signal, timeoutMs: recordTimeoutMs };
+  const { clock, signal, policy, recordTimeoutMs } = input.survey;
+  const timeoutMs = recordTimeoutMs ?? policy?.settings.recordTimeoutMs ?? limits.recordTimeoutMs;
+  const options: WriteOptions = { clock, signal, policy, timeoutMs };
   const rivals: Candidate[] = [];
-  const { ready, failed } = await openEach(keepersOf(input.survey.storage, "record"), options);
+  const { ready, failed } = await openEach(keepersOf(input.survey.storage, "record"), input.required ?? 1, options);
   const outcomes = [...failed];
   const conditional = ready.filter((provider) => provider.conditional);
   const first = input.inTurn === true ? inTurn(conditional) : [conditional];
@@ -79,17 +92,14 @@ async function storeOne(
   const { label } = provider;
   const surveyed = input.replicas.find(({ replica }) => replica.provider === provider);
   let there: There | undefined = surveyed;
+  const startedAtMs = options.clock.nowMs();
   for (let tries = 0; tries < MAX_TRIES && there !== undefined; tries++) {
     const { reply, checked } = there;
     // A provider whose content is unknown may hold something newer, which a write would bury.
     if (checked.kind === "unreachable") return { label, outcome: "failed", attempt: checked.attempt };
     const found = checked.kind === "verified" ? checked.candidate : null;
     if (found !== null && sameRecord(found, input)) return { label, outcome: "held", attempt: null };
-    if (found !== null && isRival(found, input)) {
-      rivals.push(found);
-      const message = `Another writer stored version ${found.record.ver} first.`;
-      return { label, outcome: "moved", attempt: { label, code: "moved", message } };
-    }
+    if (found !== null && isRival(found, input)) return movedBy(provider, found, rivals);
     const condition = conditionFor(provider, reply);
     // W5: without a tag the write would be unconditional, and bury what a faster writer stores in between.
     if (provider.conditional && condition === undefined) {
@@ -97,12 +107,58 @@ async function storeOne(
       return { label, outcome: "failed", attempt: { label, code: "no-tag", message } };
     }
     const write = { kind: "record" as const, ...(condition === undefined ? {} : { condition }) };
-    const outcome = await writeOnce(provider, input.path, input.candidate.body, write, options);
-    if (outcome === "stored") return { label, outcome, attempt: null };
+    let lost: { readonly error: unknown } | null = null;
+    try {
+      if ((await writeOnce(provider, input.path, input.candidate.body, write, options)) === "stored") {
+        return await confirmStored(provider, input.path, options, () =>
+          outcomeThere(provider, surveyed, input, rivals),
+        );
+      }
+    } catch (error) {
+      // Without a condition it was repeated already, where that makes sense.
+      if (condition === undefined || !isAmbiguous(error)) throw error;
+      lost = { error };
+    }
     there = surveyed === undefined ? undefined : await lookAgain(surveyed, input);
+    if (lost === null) continue;
+    // Only the answer was lost: the very bytes are there.
+    if (there !== undefined && hasBytes(there, input)) return { label, outcome: "stored", attempt: null };
+    const other = there?.checked.kind === "verified" ? there.checked.candidate : null;
+    if (other !== null && isRival(other, input)) return movedBy(provider, other, rivals);
+    const mayRepeat = there !== undefined && there.checked.kind !== "unreachable";
+    if (!mayRepeat || !(await waitToWriteAgain(lost.error, tries + 1, options, startedAtMs))) throw lost.error;
   }
   const attempt = { label, code: "moved", message: "What it holds keeps changing." };
   return { label, outcome: "failed", attempt };
+}
+
+function movedBy({ label }: StorageProvider, rival: Candidate, rivals: Candidate[]): ProviderOutcome {
+  rivals.push(rival);
+  const message = `Another writer stored version ${rival.record.ver} first.`;
+  return { label, outcome: "moved", attempt: { label, code: "moved", message } };
+}
+
+function hasBytes({ reply }: There, { candidate }: StoreInput): boolean {
+  return reply.outcome === "bytes" && equalBytes(reply.bytes, candidate.body);
+}
+
+/** What became of a write as what lies there shows it; null where that is neither the record nor another writer's. */
+async function outcomeThere(
+  provider: StorageProvider,
+  surveyed: SurveyedReplica | undefined,
+  input: StoreInput,
+  rivals: Candidate[],
+): Promise<ProviderOutcome | null> {
+  const { label } = provider;
+  const there = surveyed === undefined ? undefined : await lookAgain(surveyed, input);
+  if (there === undefined) return null;
+  if (there.checked.kind === "unreachable") return { label, outcome: "failed", attempt: there.checked.attempt };
+  const found = there.checked.kind === "verified" ? there.checked.candidate : null;
+  if (found === null || !isRival(found, input)) return null;
+  // Whoever wrote above it saw it; two under one version are a race that nobody noticed.
+  const isAbove = found.record.ver > input.candidate.record.ver;
+  if (isAbove || hasBytes(there, input)) return { label, outcome: "stored", attempt: null };
+  return sameRecord(found, input) ? { label, outcome: "held", attempt: null } : movedBy(provider, found, rivals);
 }
 
 function sameRecord(found: Candidate, { candidate: ours, alone = false }: StoreInput): boolean {

@@ -3,6 +3,7 @@ import type { Route } from "../profile/entry.js";
 import { ReadBudget } from "../route/budget.js";
 import { type FetchOptions, fetchAll, type ReplicaReply } from "../route/fetch.js";
 import { recordPath } from "../route/layout.js";
+import type { StoragePolicy } from "../route/policy.js";
 import { type Replica, recordReplicas } from "../route/replicas.js";
 import { type Floor, floorKey } from "./floor.js";
 import { readFloor } from "./floor-cache.js";
@@ -25,6 +26,8 @@ export interface SurveyInput extends ParseRecordOptions {
   readonly urlReader: UrlReader | null;
   readonly cache: Cache;
   readonly clock: Clock;
+  /** How calls are repeated and writes treated. All replicas are asked in any case (W5). Default: each call once. */
+  readonly policy?: StoragePolicy | undefined;
   /** ms that each call to a replica or provider has. Default 15,000. */
   readonly recordTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -74,13 +77,16 @@ export async function surveyRecord(input: SurveyInput): Promise<Survey> {
 
 /** How a writer reads records. */
 export function surveyFetch(input: SurveyInput): FetchOptions {
-  const { clock, signal, recordTimeoutMs } = input;
+  const { clock, signal, recordTimeoutMs, policy } = input;
   return {
     clock,
     budget: new ReadBudget({ clock, signal }),
     kind: "record",
     maxBytes: recordBodyLimit(input),
     timeoutMs: recordTimeoutMs,
+    policy,
+    // W5: a version that only a place holds that is left alone would be written over.
+    everybody: true,
     signal,
   };
 }

@@ -45,6 +45,17 @@ export class ReadBudget {
     this.#spent++;
   }
 
+  /**
+   * Counts one request that repeats another, if half of all are left: places that were not asked yet come first.
+   *
+   * @returns whether it may be made
+   */
+  spendAgain(): boolean {
+    const mayRepeat = 2 * this.#spent < this.#maxRequests && this.remainingMs() > 0;
+    if (mayRepeat) this.#spent++;
+    return mayRepeat;
+  }
+
   /** ms that are left, 0 when there are none. */
   remainingMs(): number {
     const leftMs = this.#startedMs + this.#timeoutMs - this.#clock.nowMs();

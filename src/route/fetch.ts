@@ -3,6 +3,7 @@ import { type Attempt, attemptOf, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Clock, StoredBytes } from "../ports.js";
 import type { ReadBudget } from "./budget.js";
+import { callPlace, type StorageCall, type StoragePolicy } from "./policy.js";
 import type { Replica } from "./replicas.js";
 
 /** How replicas are asked. */
@@ -13,8 +14,12 @@ export interface FetchOptions {
   readonly kind: "record" | "object";
   /** A body with more bytes is an error, whether or not the provider stopped there by itself. */
   readonly maxBytes: number;
-  /** ms that each replica has. Default 15,000 for records, 30,000 for objects. */
+  /** ms that each replica has. Default: the policy's, which is 15,000 for records and 30,000 for objects. */
   readonly timeoutMs?: number | undefined;
+  /** Which calls are repeated, and which replicas are left alone. Default: none. */
+  readonly policy?: StoragePolicy | undefined;
+  /** Whether replicas that the policy would leave alone are asked as well. Default false. */
+  readonly everybody?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -29,36 +34,67 @@ export type ReplicaReply =
  * a lagging replica that answers first would make new data stale). Replies are in the order of `replicas`. Whatever a
  * replica throws makes it unreachable.
  *
+ * A provider that failed several times in a row is left alone for a time, as long as another replica is asked. It then
+ * counts as unreachable, which whoever stands between could have made it too. Replicas cannot do that to one another:
+ * only a provider's own failures count, never what it serves, nor URLs, since a profile may name any.
+ *
  * @throws NETWORK_TIME_LIMIT before anything is asked, if the budget does not suffice for all; NETWORK_ABORTED
  */
 export async function fetchAll(replicas: readonly Replica[], options: FetchOptions): Promise<readonly ReplicaReply[]> {
   throwIfAborted(options.signal, "The read");
-  for (const replica of replicas) if (replica.opens) options.budget.spend(replica.label);
-  const replies = await Promise.all(replicas.map((replica) => fetchOne(replica, options)));
+  const { policy, kind, clock, budget, everybody = false } = options;
+  const resting = everybody ? undefined : policy?.health?.leftAlone(replicas, kind, clock.nowMs());
+  for (const replica of replicas) if (replica.opens && resting?.has(replica) !== true) budget.spend(replica.label);
+  const replies = await Promise.all(
+    replicas.map((replica): ReplicaReply | Promise<ReplicaReply> => {
+      const attempt = resting?.get(replica);
+      if (attempt === undefined) return fetchOne(replica, options);
+      return { label: replica.label, outcome: "unreachable", attempt };
+    }),
+  );
   throwIfAborted(options.signal, "The read");
   return replies;
 }
 
-/** What one replica says within its deadline. Never rejects, and counts nothing against the budget. */
+/**
+ * What one replica says within its deadline. Never rejects, and counts nothing against the budget but calls that are
+ * repeated.
+ */
 export async function fetchOne(replica: Replica, options: FetchOptions): Promise<ReplicaReply> {
   const { label } = replica;
+  const { policy, clock, signal } = options;
   try {
-    const stored = await readCapped(replica, options);
+    const call: StorageCall = {
+      place: replica.provider === null ? null : replica.place,
+      operation: options.kind,
+      clock,
+      timeoutMs: timeoutOf(options),
+      signal,
+      mayRepeat: () => replica.opens && options.budget.spendAgain(),
+    };
+    const stored = await callPlace(policy, call, (timeoutMs) => readCapped(replica, { ...options, timeoutMs }));
     return stored === null ? { label, outcome: "absent" } : { label, outcome: "bytes", ...stored };
   } catch (error) {
     return { label, outcome: "unreachable", attempt: attemptOfAnything(label, error) };
   }
 }
 
-async function readCapped(replica: Replica, options: FetchOptions): Promise<StoredBytes | null> {
+/** ms that one replica has. */
+export function timeoutOf({ timeoutMs, policy, kind }: FetchOptions): number {
+  if (timeoutMs !== undefined) return timeoutMs;
+  if (kind === "record") return policy?.settings.recordTimeoutMs ?? limits.recordTimeoutMs;
+  return policy?.settings.objectTimeoutMs ?? limits.objectTimeoutMs;
+}
+
+/** One call, within its byte cap and its deadline. @throws what the replica throws, NETWORK_TIMEOUT, NETWORK_TOO_LARGE */
+export async function readCapped(replica: Replica, options: FetchOptions): Promise<StoredBytes | null> {
   const { clock, budget, kind, maxBytes, signal } = options;
   const url = replica.label;
   if (!replica.opens) {
     throw new HawserError("NETWORK_HOST_REFUSED", `Nothing here opens ${url}.`, { url, reason: "nothing opens it" });
   }
-  const ownMs = options.timeoutMs ?? (kind === "record" ? limits.recordTimeoutMs : limits.objectTimeoutMs);
   const answer: unknown = await withDeadline(
-    { clock, timeoutMs: Math.min(ownMs, budget.remainingMs()), signal, what: url },
+    { clock, timeoutMs: Math.min(timeoutOf(options), budget.remainingMs()), signal, what: url },
     (inner) => replica.read({ kind, maxBytes, signal: inner }),
   );
   if (answer === null) return null;

@@ -5,6 +5,8 @@ import { joinBase } from "./layout.js";
 export interface Replica {
   /** The provider's label, or the URL. */
   readonly label: string;
+  /** What its failures are counted under: the provider's label, or scheme and host of the URL. */
+  readonly place: string;
   /** The configured provider behind it, or null for a URL out of a profile or route. */
   readonly provider: StorageReader | null;
   /** False for a URL that nothing here opens (U1): it is listed, never asked, and costs no request. */
@@ -72,15 +74,18 @@ function orElse<T>(fallback: T, run: () => T): T {
 
 /** A path on one provider. */
 export function providerReplica(provider: StorageReader, path: string): Replica {
-  return { label: provider.label, provider, opens: true, read: (options) => provider.read(path, options) };
+  const { label } = provider;
+  return { label, place: label, provider, opens: true, read: (options) => provider.read(path, options) };
 }
 
 function urlReplica(urlReader: UrlReader | null, url: string): Replica {
+  const place = /^[^:]*:(?:\/\/[^/?]*)?/.exec(url)?.[0] ?? url;
   if (urlReader === null || !orElse(false, () => urlReader.opens(url))) {
-    return { label: url, provider: null, opens: false, read: () => Promise.resolve(null) };
+    return { label: url, place, provider: null, opens: false, read: () => Promise.resolve(null) };
   }
   return {
     label: url,
+    place,
     provider: null,
     opens: true,
     read: async (options) => {

@@ -1,7 +1,7 @@
 /**
  * Installs the servers that `npm run test:servers` runs, each at one version, into HAWSER_SERVERS (default
  * ~/.cache/hawser-servers), and does nothing for those that are there. Needs Go, Python 3.10 or later, Rust's cargo, a C++
- * compiler with CMake, and Debian's Boost and libevent headers, which it installs with apt-get where they are missing.
+ * compiler with CMake; Debian's servers and its Boost and libevent headers are installed with apt-get where they are missing.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -31,6 +31,12 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
     run("go", ["install", `github.com/btcsuite/btcd@v${versions.btcd}`], { env: { GOBIN: dir } });
   },
 
+  versitygw(dir) {
+    run("go", ["install", `github.com/versity/versitygw/cmd/versitygw@v${versions.versitygw}`], {
+      env: { GOBIN: dir },
+    });
+  },
+
   // Its module replaces others, which `go install` refuses outside of it.
   kubo(dir) {
     const module = `github.com/ipfs/kubo@v${versions.kubo}`;
@@ -42,24 +48,6 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
     const flags = ["-trimpath", "-gcflags=all=-N -l", "-ldflags=-s -w", "-tags=nofuse"];
     run("go", ["build", ...flags, "-o", join(dir, "ipfs"), "./cmd/ipfs"], { cwd: source, env: { CGO_ENABLED: "0" } });
     rmSync(source, { recursive: true });
-  },
-
-  versitygw(dir) {
-    run("go", ["install", `github.com/versity/versitygw/cmd/versitygw@v${versions.versitygw}`], {
-      env: { GOBIN: dir },
-    });
-  },
-
-  // Its programs lie where Debian puts them. Nothing is started: the tests start them with their own configuration.
-  swift() {
-    installDebian(
-      Object.fromEntries(
-        ["proxy", "account", "container", "object"].map((kind) => [
-          `${programs.swift}-${kind}-server`,
-          `swift-${kind}`,
-        ]),
-      ),
-    );
   },
 
   electrumx(dir) {
@@ -98,6 +86,20 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
   },
 };
 
+/**
+ * Servers of Debian, by a file that each brings. They lie where Debian puts them, and the tests start them with their own
+ * configuration.
+ */
+const debianServers: Readonly<Record<string, string>> = {
+  [programs.apache]: "apache2-bin",
+  [programs.nginx]: "nginx",
+  [programs.vsftpd]: "vsftpd",
+  [programs.rclone]: "rclone",
+  ...Object.fromEntries(
+    ["proxy", "account", "container", "object"].map((kind) => [`${programs.swift}-${kind}-server`, `swift-${kind}`]),
+  ),
+};
+
 /** What a program prints. */
 function output(program: string, args: readonly string[]): string {
   // Outside of any module, so that it is not taken for a question about one.
@@ -110,9 +112,10 @@ function installDebian(packageOf: Readonly<Record<string, string>>): void {
   const aptGet = (...args: readonly string[]): void => {
     const all = ["apt-get", ...args];
     const [program = "", ...rest] = process.getuid?.() === 0 ? all : ["sudo", ...all];
-    run(program, rest, { quiet: true, env: { DEBIAN_FRONTEND: "noninteractive" } });
+    run(program, rest, { quiet: true, env: { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } });
   };
   aptGet("update");
+  // None of them is started as a service of this machine.
   aptGet("install", "-y", "--no-install-recommends", ...missing);
 }
 
@@ -157,10 +160,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     `bitcoind-${versions.bitcoinkernel}`,
     `kubo-${versions.kubo}`,
     `versitygw-${versions.versitygw}`,
-    "swift-debian",
   ];
   const chosen = process.argv.slice(2);
   for (const name of wanted) if (chosen.length === 0 || chosen.some((prefix) => name.startsWith(prefix))) install(name);
+  if (chosen.length === 0 || chosen.includes("debian")) installDebian(debianServers);
   // Versions that are no longer asked for.
   for (const name of readdirSync(serversDir)) {
     if (!wanted.includes(name)) rmSync(join(serversDir, name), { recursive: true });

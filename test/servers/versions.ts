@@ -18,13 +18,13 @@ export const programs = {
   btcd: join(serversDir, `btcd-${versions.btcd}`, "btcd"),
   electrumx: join(serversDir, `electrumx-${versions.electrumx}`, "bin", "electrumx_server"),
   bitcoind: join(serversDir, `bitcoind-${versions.bitcoinkernel}`, "bitcoind"),
+  kubo: join(serversDir, `kubo-${versions.kubo}`, "ipfs"),
   versitygw: join(serversDir, `versitygw-${versions.versitygw}`, "versitygw"),
   // Debian's packages of that release of Debian.
   apache: "/usr/sbin/apache2",
   nginx: "/usr/sbin/nginx",
   vsftpd: "/usr/sbin/vsftpd",
   rclone: "/usr/bin/rclone",
-  kubo: join(serversDir, `kubo-${versions.kubo}`, "ipfs"),
   /** Followed by `-proxy-server` and the like. */
   swift: "/usr/bin/swift",
 };

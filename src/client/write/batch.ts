@@ -206,9 +206,8 @@ class BatchRun {
   }
 
   async #putObject(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const { storage, clock } = this.#core.parts;
     const required = this.#core.required(this.#options, "object");
-    const { providers } = await putObject({ bytes, storage, required, clock, signal });
+    const { providers } = await putObject({ ...this.#core.objectWrite(signal), bytes, required });
     this.#providers = worstOutcomes(this.#providers, providers);
   }
 

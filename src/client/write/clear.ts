@@ -1,5 +1,4 @@
 import { utf8 } from "../../bytes/bytes.js";
-import { withDeadline } from "../../deadline.js";
 import { type Attempt, isHawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
 import { type Name, parseName } from "../../name/name.js";
@@ -8,7 +7,7 @@ import { getEntries } from "../../profile/index-tree.js";
 import { createLimiter } from "../../profile/limiter.js";
 import { ReadBudget } from "../../route/budget.js";
 import { attemptOfAnything, fetchOne } from "../../route/fetch.js";
-import { openProvider } from "../../route/provider-writes.js";
+import { openProvider, removeOnce, restingWrites } from "../../route/provider-writes.js";
 import { keepersOf, providerReplica } from "../../route/replicas.js";
 import type { JournalRemoval } from "./journal.js";
 import { type NamePosition, positionOf, standOf, withProfile } from "./position.js";
@@ -111,14 +110,13 @@ async function clearOne(
     if (key.startsWith("i:") && (await looksLikeDocument(core, provider, path, signal))) {
       return { outcome: "kept", attempt: { code: "needed", message: "It has the form of a profile or index node." } };
     }
-    const { label } = provider;
     const { clock } = core.parts;
-    await openProvider(provider, { clock, signal });
-    const isGone: unknown = await withDeadline(
-      { clock, timeoutMs: limits.objectTimeoutMs, signal, what: label },
-      (inner) => provider.remove(path, { signal: inner }),
-    );
-    if (isGone === true) return { outcome: "removed" };
+    const options = { clock, policy: core.parts.core.parts.policy, signal };
+    // They stay listed, and go once it takes changes again.
+    const left = restingWrites([provider], 0, options).get(provider);
+    if (left?.attempt !== undefined && left.attempt !== null) return { outcome: "failed", attempt: left.attempt };
+    await openProvider(provider, options);
+    if (await removeOnce(provider, path, options)) return { outcome: "removed" };
     return { outcome: "kept", attempt: { code: "kept", message: "The provider keeps what it has." } };
   } catch (error) {
     if (isHawserError(error, "NETWORK_ABORTED")) throw error;
@@ -138,6 +136,7 @@ async function looksLikeDocument(
   const budget = new ReadBudget({ clock, signal });
   const reply = await fetchOne(providerReplica(provider, path), {
     clock,
+    policy: core.parts.core.parts.policy,
     budget,
     kind: "object",
     maxBytes: limits.objectMaxBytes,

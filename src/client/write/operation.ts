@@ -129,12 +129,12 @@ export class PendingOperation implements OperationHandle {
 
   /** W1: what the transaction leads to is in storage before the transaction is sent. */
   async #store({ signal, onEvent }: Watch): Promise<void> {
-    const { storage, clock } = this.#parts;
+    const { storage, clock, core } = this.#parts;
     const { objects, required } = this.entry;
     const { length: providers } = keepersOf(storage, "object");
     onEvent?.({ stage: "store", message: `Storing objects (${objects.length}) at providers (${providers})` });
     for (const bytes of objects) {
-      const { providers } = await putObject({ bytes, storage, required, clock, signal });
+      const { providers } = await putObject({ bytes, storage, required, clock, policy: core.parts.policy, signal });
       this.#providers = worstOutcomes(this.#providers, providers);
     }
     this.#state = "stored";

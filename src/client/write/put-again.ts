@@ -205,7 +205,6 @@ async function storeDocuments(
   txid: string,
   options: WriteOptions,
 ): Promise<OperationHandle> {
-  const { storage, clock } = core.parts;
   const { signal, timeoutMs, onEvent } = options;
   const required = core.required(options, "object");
   if (pending !== null && pending.objects.length > 0) {
@@ -216,7 +215,7 @@ async function storeDocuments(
   }
   let providers: readonly ProviderOutcome[] = [];
   for (const bytes of [...data, ...documents]) {
-    const stored = await putObject({ bytes, storage, required, clock, signal });
+    const stored = await putObject({ ...core.objectWrite(signal), bytes, required });
     providers = worstOutcomes(providers, stored.providers);
   }
   if (pending !== null) return withProviders(handleOf(core.operation(pending, { resumed: true }), {}), providers);

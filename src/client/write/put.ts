@@ -233,10 +233,10 @@ export function surveyInput(
   route: Route,
   { signal }: WriteOptions,
 ): SurveyInput {
-  const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
+  const { network, urlReader, cache, clock, policy, storage: readers } = core.parts.core.parts;
   const context: RecordContext = { network, name: base.name, tenure: base.tenure, id: route.id, epoch: route.epoch };
   const publicKey = requireEffectiveKey(route, base.profile, base.ownerKey);
-  return { context, route, publicKey, storage: core.parts.storage, readers, urlReader, cache, clock, signal };
+  return { context, route, publicKey, storage: core.parts.storage, readers, urlReader, cache, clock, policy, signal };
 }
 
 /** Plans a put of immutable data: with a new entry, or without transaction where the index has the key already. */
@@ -288,14 +288,8 @@ function planStoreAgain(
     affectedIds: [],
     run: async ({ signal = options.signal } = {}) => {
       await sendParents(core, base, { ...options, signal });
-      const { storage, clock } = core.parts;
-      const { providers } = await putObject({
-        bytes,
-        storage,
-        required: core.required(options, "object"),
-        clock,
-        signal,
-      });
+      const required = core.required(options, "object");
+      const { providers } = await putObject({ ...core.objectWrite(signal), bytes, required });
       return Object.assign(await unsentOperation(core, base, [immutableKey(key)], providers), { key, content });
     },
   };

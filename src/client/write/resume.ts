@@ -160,7 +160,7 @@ function recordJob(core: WriterCore, record: PendingRecord): Job {
 }
 
 async function finishRecord(core: WriterCore, record: PendingRecord, options: ResumeOptions): Promise<"done"> {
-  const { network, urlReader, cache, clock, storage: readers } = core.parts.core.parts;
+  const { network, urlReader, cache, clock, policy, storage: readers } = core.parts.core.parts;
   const { id, epoch, tenure, ver } = record;
   const name = parseName(record.name);
   const context = { network, name, tenure, id, epoch };
@@ -186,7 +186,7 @@ async function finishRecord(core: WriterCore, record: PendingRecord, options: Re
   const { storage } = core.parts;
   const required = core.required(options, "record");
   const { signal } = options;
-  const input = { context, route, publicKey, storage, readers, urlReader, cache, clock, required, signal };
+  const input = { context, route, publicKey, storage, readers, urlReader, cache, clock, policy, required, signal };
   await storeWithFloor(core, base, route, (deferFloor) => resumeRecord({ ...input, deferFloor }, record));
   return "done";
 }

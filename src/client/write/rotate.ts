@@ -148,7 +148,7 @@ async function presentRecord(
   route: Route,
   options: WriteOptions,
 ): Promise<MutableRecord | null> {
-  const { network, urlReader, cache, clock, storage } = core.parts.core.parts;
+  const { network, urlReader, cache, clock, policy, storage } = core.parts.core.parts;
   const context = { network, name: base.name, tenure: base.tenure, id: route.id, epoch: route.epoch };
   const publicKey = effectiveKey(route, base.profile, base.ownerKey);
   // M2: under no key there is no record that verifies.
@@ -163,6 +163,7 @@ async function presentRecord(
         urlReader,
         cache,
         clock,
+        policy,
         budget,
         signal,
       }),

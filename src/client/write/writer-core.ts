@@ -2,6 +2,7 @@ import { equalBytes } from "../../bytes/bytes.js";
 import { encodeHex } from "../../bytes/hex.js";
 import { parseTransaction } from "../../chain/transaction.js";
 import { HawserError, isHawserError } from "../../errors.js";
+import type { PutObjectInput } from "../../immutable/put.js";
 import { limits } from "../../limits.js";
 import type { Name } from "../../name/name.js";
 import { checkSigned, type SignedTransaction } from "../../plan/check-signed.js";
@@ -91,6 +92,12 @@ export class WriterCore {
   required({ required = this.parts.required }: WriteOptions, ...kinds: readonly StoredKind[]): number {
     for (const kind of kinds) assertRequired(required, this.parts.storage, kind);
     return required;
+  }
+
+  /** How objects are stored. */
+  objectWrite(signal: AbortSignal | undefined): Pick<PutObjectInput, "storage" | "clock" | "policy" | "signal"> {
+    const { storage, clock, core } = this.parts;
+    return { storage, clock, policy: core.parts.policy, signal };
   }
 
   signer(): Signer {

@@ -12,6 +12,8 @@ export interface S3ServerOptions {
   readonly conditions?: "honours" | "ignores" | 400 | 501 | undefined;
   /** Answers in place of the service, unless it returns false. */
   readonly instead?: ((request: SeenRequest, response: ServerResponse) => boolean) | undefined;
+  /** Whether everybody may read. */
+  readonly isPublic?: boolean | undefined;
   /** Session token that requests have to carry. */
   readonly sessionToken?: string | undefined;
 }
@@ -31,12 +33,13 @@ export function serveS3(options: S3ServerOptions = {}): Promise<TestServer> {
   return serve((request, response) => {
     const { method, path, headers, body } = request;
     if (options.instead?.(request, response) === true) return;
-    const wrong = wrongSignature(request, options.sessionToken);
+    const isOpen = options.isPublic === true && method === "GET" && headers.authorization === undefined;
+    const wrong = isOpen ? null : wrongSignature(request, options.sessionToken);
     if (wrong !== null) {
       reply(response, 403, fault(wrong));
       return;
     }
-    const [key = ""] = path.split("?");
+    const key = decodeURIComponent(path.split("?")[0] ?? "");
     if (!key.startsWith(`/${BUCKET}/`)) {
       reply(response, 404, fault("NoSuchBucket"));
       return;
