@@ -79,6 +79,7 @@ export function createReader(options: ReaderOptions): Reader {
 export type { NetworkId } from "./chain/network.js";
 export type { SourceAnswer, SourceReason, SourceVerdict } from "./chain/union.js";
 export { type VerifiedHeaders, type VerifyHeadersOptions, verifyHeaders } from "./chain/verify-header-bytes.js";
+export type { AuditedItem, AuditedReplica, AuditOptions, AuditVerdict, FoundAudit } from "./client/audited.js";
 export {
   type BundleFloor,
   type BundleOptions,
@@ -91,6 +92,14 @@ export type { Expectation } from "./client/expectation.js";
 export type { ExportedBundle, ExportOptions } from "./client/export-bundle.js";
 export { exportFloors, type ImportedFloors, importFloors } from "./client/floors.js";
 export type { HeaderSync, HeaderSyncOptions } from "./client/header-sync.js";
+export type {
+  FoundMirror,
+  MirrorCount,
+  MirroredItem,
+  MirrorOptions,
+  MirrorOutcome,
+  RepairOptions,
+} from "./client/mirrored.js";
 export type { ReadPolicy } from "./client/policy.js";
 export type { ListOptions, MutableReadOptions, ReadOptions } from "./client/read-options.js";
 export type { Reader } from "./client/reader.js";
@@ -104,6 +113,7 @@ export type {
   NameState,
   NotFound,
 } from "./client/results.js";
+export type { ReplicaUpkeep } from "./client/upkeep.js";
 export type { BundleAsOf, ProvenBundle } from "./client/verify-bundle.js";
 export type { BundleObject, BundleRecord } from "./client/verify-bundle-data.js";
 export type { NameWatch, WatchChange, WatchEvent, WatchOptions, WatchResult } from "./client/watch-events.js";

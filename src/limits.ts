@@ -17,6 +17,14 @@ export const limits = {
   indexMaxDepth: 16,
   /** requests - index nodes that are loaded or stored at the same time. */
   indexMaxParallel: 8,
+  /** nodes - of one index that cannot be had before an audit or a mirror ends; else one node, named often, is endless. */
+  indexMaxUnread: 100_000,
+  /** items - profile, nodes, records and objects that an audit or a mirror works on at the same time. */
+  auditMaxParallel: 8,
+  /** ms - for which an interrupted mirror's place is kept: what was copied before is then believed to be there still. */
+  mirrorResumeMs: 24 * 60 * 60 * 1000,
+  /** calls - in a row that fail at a target before a mirror leaves it alone. */
+  mirrorMaxFailures: 16,
   /** objects - of a batch that are hashed, stored or removed at the same time. */
   batchMaxParallel: 16,
   /** bytes - M3: data of a mutable record. */
@@ -77,14 +85,16 @@ export const limits = {
   storagePauseMaxMs: 60 * 60_000,
   /** ms - before a write that cannot be read back is looked for once more: stores that copy late show it by then. */
   storageConfirmDelayMs: 1_000,
-  /** ms - until the first byte of a record: it is small, and others are waited for beside it. */
+  /** ms - until a server begins to answer for a record: one that takes longer is worth less than asking another. */
   recordFirstByteMs: 5_000,
-  /** ms - without any byte while a record arrives. */
+  /** ms - between two parts of a record's body. */
   recordIdleMs: 10_000,
-  /** ms - until the first byte of an object: gateways have to find it first. */
+  /** ms - until a server begins to answer for an object: gateways may have to find it first. */
   objectFirstByteMs: 10_000,
-  /** ms - without any byte while an object arrives. */
+  /** ms - between two parts of an object's body: nothing newer waits for it, so a slow one is better than none. */
   objectIdleMs: 30_000,
+  /** bytes/s - an upload slower than this is given up; the time comes on top of that until the first byte. */
+  uploadMinBytesPerSecond: 16_384,
   /** ms - one request to a chain source. */
   sourceTimeoutMs: 15_000,
   /** ms - for which one read waits, in all, for chain sources that others were faster than. */

@@ -280,7 +280,10 @@ export interface Signer {
 
 /** What a long call tells while it runs. */
 export interface ProgressEvent {
-  /** A closed list of words, for example `headers`, `name`, `profile`, `record`, `store`, `sign`, `broadcast`, `wait`. */
+  /**
+   * A closed list of words, for example `headers`, `name`, `profile`, `record`, `store`, `sign`, `broadcast`, `wait`,
+   * `audit`, `mirror`.
+   */
   readonly stage: string;
   /** One short sentence for a person. */
   readonly message: string;

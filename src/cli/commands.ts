@@ -14,6 +14,7 @@ import {
 } from "./flags.js";
 import { headerCommands } from "./header-commands.js";
 import { nameCommands } from "./name-commands.js";
+import { upkeepCommands } from "./upkeep-commands.js";
 
 const name = { name: "NAME", help: "A registered name, such as alice" };
 const id = { name: "ID", help: "Id of a record: a-z 0-9 . _ ~ - and /, such as settings or feeds/latest" };
@@ -289,6 +290,7 @@ export const commands: readonly Command[] = [
     examples: ["hawser verify alice.bundle --name alice", "hawser verify alice.bundle --json"],
     load: () => import("./commands/bundle-verify.js"),
   },
+  ...upkeepCommands,
   ...headerCommands,
 ];
 

@@ -3,18 +3,18 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import * as z from "zod/mini";
 import { type Json, parseJson } from "../bytes/json.js";
 import { HawserError } from "../errors.js";
+import type { StorageSetting } from "../storage/open.js";
 import type { Environment } from "./command.js";
 import { isMissing, readFileAtMost } from "./files.js";
 import type { SourceSetting } from "./source-url.js";
 
-/** A store as the configuration names it. */
-export interface StoreSetting {
-  /** `http:` or `https:` URL, `file:` URL or path of a directory. */
-  readonly url: string;
-  readonly writable?: boolean | undefined;
-  /** Whether an HTTP server honours `If-Match` and `If-None-Match`. */
-  readonly conditional?: boolean | undefined;
-  readonly publicBaseUrl?: string | undefined;
+/**
+ * A store as the configuration names it: a URL as `parseStorageUrl` takes it or the path of a directory, and members that
+ * belong to its kind.
+ */
+export interface StoreSetting extends Omit<StorageSetting, "credentials"> {
+  /** JSON file with the store's keys or passwords. */
+  readonly credentialsFile?: string | undefined;
 }
 
 /** The members of `config.json`; each is optional. */
@@ -49,6 +49,13 @@ const store = z.strictObject({
   writable: z.optional(z.boolean()),
   conditional: z.optional(z.boolean()),
   publicBaseUrl: z.optional(z.string()),
+  label: z.optional(z.string()),
+  endpoint: z.optional(z.string()),
+  region: z.optional(z.string()),
+  style: z.optional(z.enum(["path", "virtual-hosted"])),
+  address: z.optional(z.string()),
+  bootstrap: z.optional(texts),
+  credentialsFile: z.optional(z.string()),
 });
 const source = z.strictObject({
   url: z.string(),
@@ -139,7 +146,13 @@ export function parseConfigFile(bytes: Uint8Array, path: string): ConfigFile {
           },
     ),
     stores: data.stores?.map((one) =>
-      typeof one === "string" ? placeFrom(directory, one) : { ...one, url: placeFrom(directory, one.url) },
+      typeof one === "string"
+        ? placeFrom(directory, one)
+        : {
+            ...one,
+            url: placeFrom(directory, one.url),
+            credentialsFile: one.credentialsFile === undefined ? undefined : resolve(directory, one.credentialsFile),
+          },
     ),
     headerFiles: data.headerFiles?.map((one) => placeFrom(directory, one)),
     cache: data.cache === undefined || data.cache === "memory:" ? data.cache : resolve(directory, data.cache),

@@ -13,6 +13,7 @@ import {
   statePath,
 } from "./config-file.js";
 import { CREDENTIAL_VARIABLES, type SourceSetting } from "./source-url.js";
+import { STORE_VARIABLES } from "./store-credentials.js";
 import { type FailValue, readInteger, readRate, usageError } from "./usage.js";
 
 /** What a command works with, after flags, environment and configuration file were put on top of one another. */
@@ -73,6 +74,9 @@ const SETTINGS = {
 export const environmentVariables: readonly (readonly [variable: string, flag: string])[] = [
   ...Object.values(SETTINGS).map(({ variable, flag }) => [variable, `--${flag}`] as const),
   ...Object.values(CREDENTIAL_VARIABLES).map((variable) => [variable, "of bitcoin+http: sources"] as const),
+  ...Object.entries(STORE_VARIABLES).map(
+    ([member, variable]) => [variable, `${member} of the store that needs one`] as const,
+  ),
 ];
 
 /**

@@ -45,7 +45,12 @@ const readFlags: readonly Flag[] = [
   networkFlag,
   sourceFlag,
   headerFileFlag,
-  { name: "store", value: "URL", repeatable: true, help: "Where data is looked for: an http(s) URL or a directory" },
+  {
+    name: "store",
+    value: "URL",
+    repeatable: true,
+    help: "Where data is looked for: a directory or a URL, such as https://, s3:// or ftp://",
+  },
   {
     name: "allow-host",
     value: "HOST:PORT",
@@ -83,13 +88,16 @@ export const policyFlags: readonly Flag[] = [
 
 const keyFileFlag: Flag = { name: "key-file", value: "FILE", help: "Key that owns and pays, as keygen makes it" };
 
+/** The stores of a command that writes data and sends nothing. */
+export const writeStoreFlag: Flag = {
+  name: "write-store",
+  value: "URL",
+  repeatable: true,
+  help: "Where data is written, and read: a URL that takes PUT, or a directory",
+};
+
 const storeFlags: readonly Flag[] = [
-  {
-    name: "write-store",
-    value: "URL",
-    repeatable: true,
-    help: "Where data is written, and read: a URL that takes PUT, or a directory",
-  },
+  writeStoreFlag,
   { name: "required", value: "N", help: "Stores that must hold the data (default 1)" },
 ];
 

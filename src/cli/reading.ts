@@ -1,17 +1,19 @@
+import { pathToFileURL } from "node:url";
 import { lmdbCache } from "../cache/lmdb.js";
 import { memoryCache } from "../cache/memory.js";
 import { headerFile } from "../chain/sources/header-file.js";
 import type { ReadOptions } from "../client/read-options.js";
 import { HawserError, isHawserError } from "../errors.js";
 import { createReader, type Reader } from "../index.js";
-import type { Cache, ChainSource, StorageProvider } from "../ports.js";
-import { diskStorage } from "../storage/disk.js";
-import { http } from "../storage/http.js";
+import type { Cache, ChainSource, StorageProvider, StorageReader, UrlReader } from "../ports.js";
+import { httpUrlReader } from "../storage/http-url-reader.js";
+import { type OpenedStorage, openStorage } from "../storage/open.js";
 import type { Environment, Invocation } from "./command.js";
 import { directoryOf, loadSettings, type Settings } from "./config.js";
 import type { StoreSetting } from "./config-file.js";
 import { readExpectations, readPolicy } from "./expectation.js";
 import { closeSource, createSource, type SourceSetting } from "./source-url.js";
+import { readStoreCredentials, withAmazonDefaults } from "./store-credentials.js";
 
 /** A reader as flags, environment and configuration describe it. */
 export interface Reading {
@@ -29,7 +31,11 @@ export interface Reading {
 /** A store with its setting. */
 export interface ConfiguredStore {
   readonly setting: StoreSetting;
-  readonly provider: StorageProvider;
+  readonly reader: StorageReader;
+  /** Null where the settings do not say that it is written to. */
+  readonly provider: StorageProvider | null;
+  readonly urlReader: UrlReader | null;
+  close(): Promise<void>;
 }
 
 /**
@@ -47,7 +53,7 @@ export async function withReader<T>(
   }
   const policy = readPolicy(args);
   const expectations = await readExpectations(args, settings.network);
-  const stores = createStores(settings);
+  const stores = await openStores(settings, environment);
   const sources = await createSources(settings, environment);
   const cache = createCache(settings.cache);
   const reader = createReader({
@@ -56,7 +62,8 @@ export async function withReader<T>(
     headerSources: settings.headerFiles.map((place) =>
       named("header file", place, () => headerFile(place, { network: settings.network })),
     ),
-    storage: stores.map(({ provider }) => provider),
+    storage: stores.map((store) => store.reader),
+    urlReaders: stores.flatMap(({ urlReader }) => (urlReader === null ? [] : [urlReader])),
     cache,
     minSources: settings.minSources,
     minConfirmations: settings.minConfirmations,
@@ -79,7 +86,7 @@ export async function withReader<T>(
   } finally {
     output.endProgress();
     await reader.close();
-    await Promise.all(sources.map(closeSource));
+    await Promise.all([...sources.map(closeSource), ...stores.map((store) => store.close())]);
   }
 }
 
@@ -101,9 +108,51 @@ export function createCache(place: string): Cache {
   return place === "memory:" ? memoryCache() : lmdbCache(place);
 }
 
-/** Every store of the settings. @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID */
-function createStores({ stores }: Settings): readonly ConfiguredStore[] {
-  return stores.map((setting) => ({ setting, provider: createStore(setting) }));
+/** Every store of the settings. @throws as {@link openStore} */
+async function openStores(settings: Settings, environment: Environment): Promise<readonly ConfiguredStore[]> {
+  const opened: ConfiguredStore[] = [];
+  // The DHT comes last: what is too large for it is pointed to where it lies.
+  const isDht = ({ url }: StoreSetting): boolean => /^dht:/i.test(url);
+  for (const setting of [...settings.stores].sort((a, b) => Number(isDht(a)) - Number(isDht(b)))) {
+    opened.push(await openStore(setting, settings, environment, opened));
+  }
+  const order = settings.stores.map(({ url }) => url);
+  return opened.sort((a, b) => order.indexOf(a.setting.url) - order.indexOf(b.setting.url));
+}
+
+/**
+ * A store of the settings, or one that a command names.
+ *
+ * @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID, INPUT_FILE_UNUSABLE
+ */
+export async function openStore(
+  setting: StoreSetting,
+  settings: Settings,
+  environment: Environment,
+  others: readonly ConfiguredStore[] = [],
+): Promise<ConfiguredStore> {
+  try {
+    const { credentialsFile: _, ...plain } = withAmazonDefaults(setting, environment);
+    const stores = [...settings.stores.filter(({ url }) => url !== setting.url), setting];
+    const credentials = await readStoreCredentials(setting, stores, environment);
+    const directory = directoryOf(setting);
+    const url = directory === null ? setting.url : pathToFileURL(directory).href;
+    const opened: OpenedStorage = await openStorage(
+      { ...plain, url, credentials },
+      {
+        pointTo: others.map(({ reader }) => reader),
+        follow: httpUrlReader({ allowHosts: settings.allowHosts }),
+      },
+    );
+    if (setting.writable === true && opened.provider === null) {
+      throw missingSetting("stores", `${opened.reader.label} can only be read`, "--write-store of another kind");
+    }
+    const { reader, provider, urlReader } = opened;
+    const isWritable = setting.writable === true;
+    return { setting, reader, provider: isWritable ? provider : null, urlReader, close: () => opened.close() };
+  } catch (error) {
+    throw withUrl("store", setting.url, error);
+  }
 }
 
 /** Every chain source of the settings. @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID, INPUT_FILE_UNUSABLE */
@@ -120,13 +169,6 @@ async function createSources(
       }
     }),
   );
-}
-
-function createStore(setting: StoreSetting): StorageProvider {
-  const { url, writable, conditional, publicBaseUrl } = setting;
-  const directory = directoryOf(setting);
-  if (directory !== null) return diskStorage(directory, { publicBaseUrl });
-  return named("store", url, () => http(url, { writable, conditional, publicBaseUrl }));
 }
 
 function named<T>(what: string, url: string, create: () => T): T {

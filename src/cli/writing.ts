@@ -37,7 +37,7 @@ export function withWriter<T>(invocation: Invocation, run: (writing: Writing) =>
   return withReader(invocation, async (reading) => {
     const { settings, stores, reader } = reading;
     const keys = await loadKeys(invocation, settings);
-    const storage = stores.filter(({ setting }) => setting.writable === true).map(({ provider }) => provider);
+    const storage = stores.flatMap(({ provider }) => (provider === null ? [] : [provider]));
     if (storage.length === 0) {
       throw missingSetting("stores", "no store to write to is named", "--write-store URL, HAWSER_WRITE_STORES");
     }

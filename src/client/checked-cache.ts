@@ -5,7 +5,7 @@ import type { Cache } from "../ports.js";
 
 const SUM_BYTES = 32;
 /** What sources and providers can supply again; damage there costs a longer read. Everything else is irreplaceable. */
-const REPLACEABLE = /^(?:headers|name|object|record)\//;
+const REPLACEABLE = /^(?:headers|mirror|name|object|record)\//;
 
 /**
  * A cache whose entries carry a checksum over key and value. A flipped bit in a floor would let old data pass for new,

@@ -24,7 +24,7 @@ function objectKey(hash: string): string {
 }
 
 /** The bytes of an object that the cache holds, checked by hash; null if there are none. */
-async function cachedObject(core: ReaderCore, hash: string): Promise<Verified<Uint8Array> | null> {
+export async function cachedObject(core: ReaderCore, hash: string): Promise<Verified<Uint8Array> | null> {
   const bytes = await core.parts.cache.get(objectKey(hash));
   if (bytes === null) return null;
   try {

@@ -8,10 +8,12 @@ import { parseId } from "../profile/id.js";
 import { getEntry, listEntries } from "../profile/index-tree.js";
 import type { Profile } from "../profile/profile.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
+import type { AuditOptions, FoundAudit } from "./audited.js";
 import { loadContent, loadProfile, nodeLoader } from "./documents.js";
 import { askEarly, contextOf, placesOf } from "./early.js";
 import { type ExportedBundle, type ExportOptions, exportBundle } from "./export-bundle.js";
 import type { HeaderSync, HeaderSyncOptions } from "./header-sync.js";
+import type { FoundMirror, MirrorOptions, RepairOptions } from "./mirrored.js";
 import { readByPolicy } from "./policy.js";
 import { assertBounds, type ListOptions, type MutableReadOptions, type ReadOptions } from "./read-options.js";
 import { type Answer, ReaderCore, type ReaderParts, type Session } from "./reader-core.js";
@@ -24,10 +26,11 @@ import {
   type FoundProfile,
   type NotFound,
 } from "./results.js";
+import type { ReplicaUpkeep } from "./upkeep.js";
 import type { NameWatch, WatchOptions } from "./watch-events.js";
 
 /** A reader that verifies. It trusts no source and no provider; see `docs/protocol.md`. */
-export interface Reader extends AsyncDisposable {
+export interface Reader extends ReplicaUpkeep, AsyncDisposable {
   /**
    * The state of a name.
    *
@@ -216,6 +219,18 @@ class VerifyingReader implements Reader {
       const entries = this.#listNodes(parsed, profile, options);
       return { found: true, entries, ...stateOf(answer, session) };
     });
+  }
+
+  async audit(name: string, options: AuditOptions = {}): Promise<FoundAudit | NotFound> {
+    return (await import("./audit.js")).auditName(this.#core, name, options);
+  }
+
+  async mirror(name: string, options: MirrorOptions): Promise<FoundMirror | NotFound> {
+    return (await import("./mirror.js")).mirrorName(this.#core, name, options);
+  }
+
+  async repair(name: string, options: RepairOptions): Promise<FoundMirror | NotFound> {
+    return (await import("./mirror.js")).repairName(this.#core, name, options);
   }
 
   exportBundle(name: string, options: ExportOptions = {}): Promise<ExportedBundle | NotFound> {

@@ -23,8 +23,13 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the body after decompression. */
   readonly maxBytes: number;
-  /** Statuses whose body is read; all others are dropped unread. Default 200 alone. */
+  /** Statuses whose body is read; of all others `otherBodyMaxBytes` counts. Default 200 alone. */
   readonly bodyStatuses?: readonly number[] | undefined;
+  /**
+   * Bytes of the body of any other status that are read, for what servers say in it; what is more is dropped. Default 0:
+   * such bodies are dropped unread.
+   */
+  readonly otherBodyMaxBytes?: number | undefined;
   /**
    * Judges the place that a redirect leads to, and throws when the request must not go there. At most 3 redirects are
    * followed. Absent: no redirect is followed.
@@ -52,7 +57,7 @@ export interface HttpAnswer {
   readonly header: (name: string) => string | null;
   /** ms - for which it asks to be left alone; null where it does not ask. */
   readonly retryAfterMs: number | null;
-  /** Empty for a status whose body was not asked for. */
+  /** Empty for a status whose body was not asked for, and cut off where only its beginning was. */
   readonly bytes: Uint8Array;
 }
 
@@ -132,43 +137,50 @@ async function readAnswer(request: HttpRequest, response: Response, arrived?: ()
   const header = (name: string): string | null => response.headers.get(name);
   const nowMs = (request.clock ?? systemClock).nowMs();
   const head = { status, etag: header("etag"), header, retryAfterMs: parseRetryAfter(header("retry-after"), nowMs) };
-  if ((request.bodyStatuses ?? [200]).includes(status)) {
-    return { ...head, bytes: await readBody(response, request.maxBytes, request.shownUrl, arrived) };
+  const isWanted = (request.bodyStatuses ?? [200]).includes(status);
+  const maxBytes = isWanted ? request.maxBytes : (request.otherBodyMaxBytes ?? 0);
+  if (!isWanted && maxBytes === 0) {
+    await drop(response);
+    return { ...head, bytes: new Uint8Array(0) };
   }
-  await drop(response);
-  return { ...head, bytes: new Uint8Array(0) };
+  const { bytes, hasMore } = await readBody(response, maxBytes, arrived);
+  if (hasMore && isWanted) {
+    const { shownUrl: url } = request;
+    throw new HawserError("NETWORK_TOO_LARGE", `${url} sent more than ${maxBytes} bytes.`, { url, maxBytes });
+  }
+  return { ...head, bytes };
 }
 
-/** Counts what really arrives: neither Content-Length nor Content-Encoding says how much that will be. */
+/**
+ * Reads at most `maxBytes` and hangs up on more. Counts what really arrives: neither Content-Length nor Content-Encoding
+ * says how much that will be.
+ */
 async function readBody(
   response: Response,
   maxBytes: number,
-  shownUrl: string,
   arrived?: () => void,
-): Promise<Uint8Array> {
+): Promise<{ readonly bytes: Uint8Array; readonly hasMore: boolean }> {
   const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
   // One growing buffer: a list of chunks would let a server that sends single bytes fill the memory.
   let buffer = new Uint8Array(Math.min(maxBytes, 65_536));
   let length = 0;
   for (;;) {
     const chunk = await reader?.read();
-    if (chunk?.value === undefined) return buffer.slice(0, length);
+    if (chunk?.value === undefined) return { bytes: buffer.slice(0, length), hasMore: false };
     if (chunk.value.length > 0) arrived?.();
-    const end = length + chunk.value.length;
-    if (end > maxBytes) {
-      reader?.cancel().catch(() => undefined);
-      throw new HawserError("NETWORK_TOO_LARGE", `${shownUrl} sent more than ${maxBytes} bytes.`, {
-        url: shownUrl,
-        maxBytes,
-      });
-    }
+    const value = chunk.value.subarray(0, maxBytes - length);
+    const end = length + value.length;
     if (end > buffer.length) {
       const larger = new Uint8Array(Math.min(maxBytes, Math.max(end, 2 * buffer.length)));
       larger.set(buffer);
       buffer = larger;
     }
-    buffer.set(chunk.value, length);
+    buffer.set(value, length);
     length = end;
+    if (value.length < chunk.value.length) {
+      reader?.cancel().catch(() => undefined);
+      return { bytes: buffer.slice(0, length), hasMore: true };
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { createDial } from "#dial";
 import { HawserError } from "../errors.js";
 import { limits } from "../limits.js";
-import type { StorageReadOptions, UrlReader } from "../ports.js";
+import type { Clock, UrlReader } from "../ports.js";
 import { urlFault } from "../profile/url.js";
 import { objectPath } from "../route/layout.js";
 import { fetchHttp } from "../runtime/http-client.js";
@@ -9,7 +9,8 @@ import { parseWebUrl } from "../runtime/web-url.js";
 import type { Dial } from "./dial.js";
 import { type AllowHosts, parseAllowHosts, urlRefusal } from "./host.js";
 import { hostRefused } from "./host-refused.js";
-import { httpReadResult } from "./http-read.js";
+import { planHttpRead } from "./http-range.js";
+import { progressOf, type StorageProgress } from "./progress.js";
 
 /** Options of {@link httpUrlReader}. */
 export interface HttpUrlReaderOptions {
@@ -18,6 +19,10 @@ export interface HttpUrlReaderOptions {
    * Default: none.
    */
   readonly allowHosts?: readonly string[] | undefined;
+  /** How long a server may be silent. Default: {@link limits}. */
+  readonly progress?: StorageProgress | undefined;
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -32,11 +37,15 @@ export interface HttpUrlReaderOptions {
  */
 export function httpUrlReader(options: HttpUrlReaderOptions = {}): UrlReader {
   const allowHosts = parseAllowHosts(options.allowHosts ?? []);
-  return createUrlReader(createDial(allowHosts), allowHosts);
+  return createUrlReader(createDial(allowHosts), allowHosts, options);
 }
 
 /** A reader over connections of the caller's choice. */
-export function createUrlReader(dial: Dial, allowHosts: AllowHosts): UrlReader {
+export function createUrlReader(
+  dial: Dial,
+  allowHosts: AllowHosts,
+  patience: Pick<HttpUrlReaderOptions, "progress" | "clock"> = {},
+): UrlReader {
   return {
     opens(url) {
       const parsed = parseReadableUrl(url);
@@ -46,33 +55,28 @@ export function createUrlReader(dial: Dial, allowHosts: AllowHosts): UrlReader {
     async readUrl(url, readOptions) {
       const parsed = parseReadableUrl(url);
       if (parsed === null) throw invalidUrl(url);
-      return read(dial, allowHosts, url, parsed, readOptions);
+      // U1: a URL in a profile must not become a request into the reader's own network (SSRF).
+      assertAllowed(parsed, url, allowHosts);
+      const plan = planHttpRead(readOptions);
+      const answer = await fetchHttp({
+        url: parsed,
+        shownUrl: url,
+        headers: plan.headers,
+        cache: readOptions.kind === "record" ? "no-store" : "default",
+        signal: readOptions.signal,
+        maxBytes: plan.maxBytes,
+        bodyStatuses: plan.bodyStatuses,
+        checkRedirect: (next) => {
+          assertAllowed(next, url, allowHosts);
+        },
+        runtimeFollows: !dial.showsRedirects,
+        fetch: dial.fetch,
+        progress: progressOf(readOptions.kind, patience.progress),
+        clock: patience.clock,
+      });
+      return plan.result(url, answer)?.bytes ?? null;
     },
   };
-}
-
-async function read(
-  dial: Dial,
-  allowHosts: AllowHosts,
-  shownUrl: string,
-  url: URL,
-  options: StorageReadOptions,
-): Promise<Uint8Array | null> {
-  // U1: a URL in a profile must not become a request into the reader's own network (SSRF).
-  assertAllowed(url, shownUrl, allowHosts);
-  const answer = await fetchHttp({
-    url,
-    shownUrl,
-    cache: options.kind === "record" ? "no-store" : "default",
-    signal: options.signal,
-    maxBytes: options.maxBytes,
-    checkRedirect: (next) => {
-      assertAllowed(next, shownUrl, allowHosts);
-    },
-    runtimeFollows: !dial.showsRedirects,
-    fetch: dial.fetch,
-  });
-  return httpReadResult(shownUrl, answer)?.bytes ?? null;
 }
 
 function assertAllowed(url: URL, shownUrl: string, allowHosts: AllowHosts): void {

@@ -1,5 +1,6 @@
 import type {
   CallOptions,
+  Clock,
   StorageProvider,
   StorageReadOptions,
   StorageWriteOptions,
@@ -16,9 +17,11 @@ import {
   resolveHeaders,
 } from "../runtime/http-base.js";
 import { fetchHttp, type HttpAnswer } from "../runtime/http-client.js";
-import { httpReadResult } from "./http-read.js";
+import type { Progress } from "../runtime/progress.js";
+import { planHttpRead } from "./http-range.js";
 import { httpRefusal, unsupported } from "./http-refusal.js";
 import { parseStoragePath, publicUrl } from "./path.js";
+import { progressOf, type StorageProgress } from "./progress.js";
 
 /** Options of {@link http}. */
 export interface HttpStorageOptions {
@@ -38,14 +41,20 @@ export interface HttpStorageOptions {
   readonly headers?: HttpHeaders | undefined;
   /** Name in verdicts. Default: host and path of the base URL. */
   readonly label?: string | undefined;
+  /** How long the server may be silent. Default: {@link limits}. */
+  readonly progress?: StorageProgress | undefined;
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined;
 }
 
 /**
  * The layout of section 10 on an HTTP server: any static host for reading, and a server with PUT and DELETE for
  * writing. The base may be anywhere, loopback included, since the application chose it; redirects are followed only
- * within its origin (in browsers not at all, because scripts cannot see where they lead).
+ * within its origin (in browsers not at all, because scripts cannot see where they lead). Of a server that knows no ranges
+ * a part is cut out of the whole.
  *
- * Reads throw `NETWORK_STATUS` for every status but 200, 404 and 410. Writes throw `STORAGE_REFUSED` (401, 403),
+ * Reads throw `NETWORK_STATUS` for every status but 200, 404 and 410, and `NETWORK_UNREACHABLE` for a body that ends
+ * before its length. Writes throw `STORAGE_REFUSED` (401, 403),
  * `STORAGE_UNSUPPORTED` (405, 501, or a condition without `conditional`), else `NETWORK_*`.
  *
  * @throws INPUT_URL_INVALID
@@ -58,14 +67,19 @@ class HttpStorage implements StorageProvider {
   readonly label: string;
   readonly publicBaseUrl: string | null;
   readonly conditional: boolean;
+  readonly ranges = true;
   readonly #base: HttpBase;
   readonly #writable: boolean;
   readonly #headers: HttpHeaders | undefined;
+  readonly #progress: StorageProgress | undefined;
+  readonly #clock: Clock | undefined;
 
   constructor(baseUrl: string, options: HttpStorageOptions) {
     this.#base = parseHttpBase(baseUrl);
     this.#writable = options.writable ?? false;
     this.#headers = options.headers;
+    this.#progress = options.progress;
+    this.#clock = options.clock;
     this.label = options.label ?? this.#base.label;
     this.publicBaseUrl = options.publicBaseUrl === undefined ? baseUrl : options.publicBaseUrl;
     if (this.publicBaseUrl !== null) parseHttpBase(this.publicBaseUrl);
@@ -74,26 +88,32 @@ class HttpStorage implements StorageProvider {
 
   async read(path: string, options: StorageReadOptions): Promise<StoredBytes | null> {
     const url = this.#urlOf(path);
+    const plan = planHttpRead(options);
     const answer = await fetchHttp({
       url,
       shownUrl: url.href,
-      headers: await resolveHeaders(this.#headers, "GET"),
+      headers: { ...(await resolveHeaders(this.#headers, "GET")), ...plan.headers },
       cache: options.kind === "record" ? "no-store" : "default",
       signal: options.signal,
-      maxBytes: options.maxBytes,
+      maxBytes: plan.maxBytes,
+      bodyStatuses: plan.bodyStatuses,
       checkRedirect: (next) => {
         assertSameOrigin(this.#base, next);
       },
+      progress: progressOf(options.kind, this.#progress),
+      clock: this.#clock,
     });
-    return httpReadResult(url.href, answer);
+    return plan.result(url.href, answer);
   }
 
   async write(path: string, body: Uint8Array, options: StorageWriteOptions): Promise<WriteOutcome> {
     const { condition } = options;
     if (condition !== undefined && !this.conditional) throw unsupported(this.label, "conditional write");
+    // Copied before anything is awaited: the caller may reuse its buffer.
+    const bytes = body.slice();
     const answer = await this.#change("PUT", path, options.signal, {
-      // Copied before anything is awaited: the caller may reuse its buffer.
-      body: body.slice(),
+      body: bytes,
+      progress: progressOf(options.kind, this.#progress, bytes.length),
       headers: {
         "content-type": options.kind === "record" ? "application/json" : "application/octet-stream",
         ...conditionHeaders(condition),
@@ -108,7 +128,9 @@ class HttpStorage implements StorageProvider {
   }
 
   async remove(path: string, options: CallOptions = {}): Promise<boolean> {
-    const answer = await this.#change("DELETE", path, options.signal, {});
+    const answer = await this.#change("DELETE", path, options.signal, {
+      progress: progressOf("object", this.#progress),
+    });
     if ([200, 204, 404, 410].includes(answer.status)) return true;
     // 202: accepted, not yet done.
     if (answer.status === 202) return false;
@@ -123,7 +145,11 @@ class HttpStorage implements StorageProvider {
     method: "PUT" | "DELETE",
     path: string,
     signal: AbortSignal | undefined,
-    content: { readonly body?: Uint8Array; readonly headers?: Readonly<Record<string, string>> },
+    content: {
+      readonly body?: Uint8Array;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly progress: Progress;
+    },
   ): Promise<HttpAnswer> {
     const url = this.#urlOf(path);
     if (!this.#writable) throw unsupported(this.label, method === "PUT" ? "write" : "remove");
@@ -133,6 +159,8 @@ class HttpStorage implements StorageProvider {
       shownUrl: url.href,
       method,
       body: content.body,
+      progress: content.progress,
+      clock: this.#clock,
       headers: { ...(await resolveHeaders(this.#headers, method)), ...content.headers },
       signal,
       maxBytes: 0,

@@ -2,8 +2,16 @@ import { encodeHex } from "../bytes/hex.js";
 import { sha256 } from "../crypto/hash.js";
 import { throwIfAborted } from "../deadline.js";
 import { HawserError } from "../errors.js";
-import type { StorageProvider, StorageReadOptions, StorageWriteOptions, StoredBytes, WriteOutcome } from "../ports.js";
+import type {
+  CallOptions,
+  StorageProvider,
+  StorageReadOptions,
+  StorageWriteOptions,
+  StoredBytes,
+  WriteOutcome,
+} from "../ports.js";
 import { parseStoragePath, publicUrl } from "./path.js";
+import { assertRange } from "./range.js";
 
 /** Options of {@link memoryStorage}. */
 export interface MemoryStorageOptions {
@@ -22,6 +30,7 @@ class MemoryStorage implements StorageProvider {
   readonly label: string;
   readonly publicBaseUrl: string | null;
   readonly conditional = true;
+  readonly ranges = true;
   readonly #files = new Map<string, StoredBytes>();
 
   constructor(options: MemoryStorageOptions) {
@@ -34,13 +43,16 @@ class MemoryStorage implements StorageProvider {
     throwIfAborted(options.signal, this.label);
     const stored = this.#files.get(path);
     if (stored === undefined) return null;
-    if (stored.bytes.length > options.maxBytes) {
+    const { range } = options;
+    if (range !== undefined) assertRange(range);
+    const bytes = range === undefined ? stored.bytes.slice() : stored.bytes.slice(range.start, range.end);
+    if (bytes.length > options.maxBytes) {
       throw new HawserError("NETWORK_TOO_LARGE", `${this.label} holds more than ${options.maxBytes} bytes at a path.`, {
         url: path,
         maxBytes: options.maxBytes,
       });
     }
-    return { bytes: stored.bytes.slice(), tag: stored.tag };
+    return { bytes, tag: stored.tag };
   }
 
   async write(path: string, body: Uint8Array, options: StorageWriteOptions): Promise<WriteOutcome> {
@@ -56,8 +68,9 @@ class MemoryStorage implements StorageProvider {
     return "stored";
   }
 
-  async remove(path: string): Promise<boolean> {
+  async remove(path: string, options: CallOptions = {}): Promise<boolean> {
     parseStoragePath(path);
+    throwIfAborted(options.signal, this.label);
     this.#files.delete(path);
     return true;
   }

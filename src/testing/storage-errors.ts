@@ -1,7 +1,7 @@
 import { type ErrorCode, isHawserError } from "../errors.js";
 import type { StorageProvider } from "../ports.js";
 import { type ContractCase, contractCase, fail, rejectionOf } from "./contract.js";
-import { recordAt, recordBody } from "./storage-case.js";
+import { objectAt, recordAt, recordBody } from "./storage-case.js";
 
 /** Providers over a server that does not do what is asked; each is left out where it is not given. */
 export interface FailingProviders {
@@ -59,7 +59,8 @@ async function checkFailure(
   secrets: readonly string[],
 ): Promise<void> {
   const kind = storage.kinds?.[0] ?? "record";
-  const path = kind === "record" ? recordAt("settings") : `objects/ab/ab${"01".repeat(31)}`;
+  const body = recordBody(60);
+  const path = kind === "record" ? recordAt("settings") : await objectAt(body);
   const expectOneOf = async (what: string, codes: readonly ErrorCode[], run: () => Promise<unknown>): Promise<void> => {
     const { error } = await rejectionOf(what, `a HawserError ${codes.join(" or ")}`, run);
     if (!codes.some((code) => isHawserError(error, code))) fail(what, `a HawserError ${codes.join(" or ")}`, error);
@@ -69,7 +70,7 @@ async function checkFailure(
     await expectOneOf("a read", reads, () => storage.read(path, { kind, maxBytes: 1_000 }));
     await expectOneOf("a write", writes, async () => {
       await storage.open?.();
-      return storage.write(path, recordBody(60), { kind });
+      return storage.write(path, body, { kind });
     });
     expectNoSecret("the provider", storage, secrets);
     expectNoSecret("its label", storage.label, secrets);

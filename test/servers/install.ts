@@ -1,14 +1,14 @@
 /**
  * Installs the servers that `npm run test:servers` runs, each at one version, into HAWSER_SERVERS (default
  * ~/.cache/hawser-servers), and does nothing for those that are there. Needs Go, Python 3.10 or later, Rust's cargo, a C++
- * compiler with CMake, and Debian's Boost and libevent headers, which it installs with apt-get where they are missing.
+ * compiler with CMake; Debian's servers and its Boost and libevent headers are installed with apt-get where they are missing.
  */
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { serversDir, versions } from "./versions.js";
+import { programs, serversDir, versions } from "./versions.js";
 
 /**
  * Several files are compiled as one, which takes half of the time: most of it goes into headers that all include. Two
@@ -29,6 +29,25 @@ cmake_language(DEFER DIRECTORY "\${CMAKE_SOURCE_DIR}" CALL skip_unity)
 const servers: Readonly<Record<string, (dir: string) => void>> = {
   btcd(dir) {
     run("go", ["install", `github.com/btcsuite/btcd@v${versions.btcd}`], { env: { GOBIN: dir } });
+  },
+
+  versitygw(dir) {
+    run("go", ["install", `github.com/versity/versitygw/cmd/versitygw@v${versions.versitygw}`], {
+      env: { GOBIN: dir },
+    });
+  },
+
+  // Its module replaces others, which `go install` refuses outside of it.
+  kubo(dir) {
+    const module = `github.com/ipfs/kubo@v${versions.kubo}`;
+    const { Dir } = JSON.parse(output("go", ["mod", "download", "-json", module])) as { readonly Dir: string };
+    const source = join(dir, "source");
+    run("cp", ["-R", Dir, source]);
+    run("chmod", ["-R", "u+w", source]);
+    // Unoptimised and without C: what takes long here is compiling.
+    const flags = ["-trimpath", "-gcflags=all=-N -l", "-ldflags=-s -w", "-tags=nofuse"];
+    run("go", ["build", ...flags, "-o", join(dir, "ipfs"), "./cmd/ipfs"], { cwd: source, env: { CGO_ENABLED: "0" } });
+    rmSync(source, { recursive: true });
   },
 
   electrumx(dir) {
@@ -67,15 +86,36 @@ const servers: Readonly<Record<string, (dir: string) => void>> = {
   },
 };
 
+/**
+ * Servers of Debian, by a file that each brings. They lie where Debian puts them, and the tests start them with their own
+ * configuration.
+ */
+const debianServers: Readonly<Record<string, string>> = {
+  [programs.apache]: "apache2-bin",
+  [programs.nginx]: "nginx",
+  [programs.vsftpd]: "vsftpd",
+  [programs.rclone]: "rclone",
+  ...Object.fromEntries(
+    ["proxy", "account", "container", "object"].map((kind) => [`${programs.swift}-${kind}-server`, `swift-${kind}`]),
+  ),
+};
+
+/** What a program prints. */
+function output(program: string, args: readonly string[]): string {
+  // Outside of any module, so that it is not taken for a question about one.
+  return execFileSync(program, args, { cwd: tmpdir(), encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+}
+
 function installDebian(packageOf: Readonly<Record<string, string>>): void {
   const missing = Object.entries(packageOf).flatMap(([file, name]) => (existsSync(file) ? [] : [name]));
   if (missing.length === 0) return;
   const aptGet = (...args: readonly string[]): void => {
     const all = ["apt-get", ...args];
     const [program = "", ...rest] = process.getuid?.() === 0 ? all : ["sudo", ...all];
-    run(program, rest, { quiet: true, env: { DEBIAN_FRONTEND: "noninteractive" } });
+    run(program, rest, { quiet: true, env: { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } });
   };
   aptGet("update");
+  // None of them is started as a service of this machine.
   aptGet("install", "-y", "--no-install-recommends", ...missing);
 }
 
@@ -114,9 +154,16 @@ function install(name: string): void {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(serversDir, { recursive: true });
-  const wanted = [`btcd-${versions.btcd}`, `electrumx-${versions.electrumx}`, `bitcoind-${versions.bitcoinkernel}`];
+  const wanted = [
+    `btcd-${versions.btcd}`,
+    `electrumx-${versions.electrumx}`,
+    `bitcoind-${versions.bitcoinkernel}`,
+    `kubo-${versions.kubo}`,
+    `versitygw-${versions.versitygw}`,
+  ];
   const chosen = process.argv.slice(2);
   for (const name of wanted) if (chosen.length === 0 || chosen.some((prefix) => name.startsWith(prefix))) install(name);
+  if (chosen.length === 0 || chosen.includes("debian")) installDebian(debianServers);
   // Versions that are no longer asked for.
   for (const name of readdirSync(serversDir)) {
     if (!wanted.includes(name)) rmSync(join(serversDir, name), { recursive: true });

@@ -4,7 +4,6 @@ import { isHawserError } from "../../errors.js";
 import { recordPath } from "../../route/layout.js";
 import { systemClock as clock } from "../../runtime/clock.js";
 import type { Invocation } from "../command.js";
-import { directoryOf } from "../config.js";
 import { checkCache } from "../doctor/cache.js";
 import { checkClock } from "../doctor/clock.js";
 import { exitCodeOfLevel, type Finding, Findings, type Level, worstOf } from "../doctor/finding.js";
@@ -34,13 +33,14 @@ export async function run(invocation: Invocation): Promise<number> {
     await tell(sources.findings);
     const named = await ofName(invocation, reading);
     await tell(named.findings);
-    for (const { setting, provider } of reading.stores) {
-      const writable = setting.writable === true;
-      const webUrl = directoryOf(setting) === null ? setting.url : (setting.publicBaseUrl ?? null);
-      const found = await checkStore({ provider, webUrl, writable, clock, signal, expected: named.expected });
+    for (const { setting, reader, provider } of reading.stores) {
+      const writable = provider !== null;
+      // Pages read where everybody does; of the other kinds only what is published.
+      const webUrl = /^https?:/i.test(setting.url) ? setting.url : (setting.publicBaseUrl ?? null);
+      const found = await checkStore({ provider: reader, webUrl, writable, clock, signal, expected: named.expected });
       answers.push(...found.answers);
       await tell(found.findings);
-      if (args.isSet("write-probe") && writable) {
+      if (args.isSet("write-probe") && provider !== null) {
         const id = `probe-${randomBytes(8).toString("hex")}`;
         const path = recordPath({ network: reading.settings.network, name: "hawser-doctor", id, epoch: 0 });
         await tell(await probeWrites({ provider, path, clock, signal }));

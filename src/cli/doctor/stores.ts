@@ -4,17 +4,19 @@ import { sha256 } from "../../crypto/hash.js";
 import { withDeadline } from "../../deadline.js";
 import { HawserError, isHawserError } from "../../errors.js";
 import { limits } from "../../limits.js";
-import type { Clock, StorageProvider } from "../../ports.js";
-import { objectPath } from "../../route/layout.js";
+import type { Clock, StorageProvider, StorageReader } from "../../ports.js";
+import { objectPath, recordPath } from "../../route/layout.js";
 import { type Finding, Findings } from "./finding.js";
 import { isOpenToPages, lists, type ProbeAnswer, probeHttp } from "./http-probe.js";
 
 /** An object that nobody can have: the hash is no hash of anything known. */
 const NOTHING_PATH = objectPath("00".repeat(32));
+/** The same for a place of records alone. */
+const NO_RECORD_PATH = recordPath({ network: "regtest", name: "hawser-doctor", id: "nothing", epoch: 0 });
 
 /** What the checks of one store need. */
 export interface StoreCheck {
-  readonly provider: StorageProvider;
+  readonly provider: StorageReader;
   /** Where web pages would read it; null for a store without a server of its own. */
   readonly webUrl: string | null;
   readonly writable: boolean;
@@ -37,13 +39,15 @@ export async function checkStore(
 /** Gives the path of an object that it holds, or null. */
 async function checkReads(check: StoreCheck, findings: Findings): Promise<string | null> {
   const { expected } = check;
+  const keepsObjects = check.provider.kinds?.includes("object") !== false;
   try {
-    if ((await read(check, NOTHING_PATH)) === null) findings.ok("reachable", "It answers, and tells what is absent.");
+    if ((await read(check, keepsObjects ? NOTHING_PATH : NO_RECORD_PATH)) === null)
+      findings.ok("reachable", "It answers, and tells what is absent.");
     else {
       const advice = "It has to answer 404 for what it does not have; a page in its place counts as wrong data.";
       findings.bad("reachable", "It gives bytes for an object that cannot exist.", advice);
     }
-    if (expected === null) return null;
+    if (expected === null || !keepsObjects) return null;
     const path = objectPath(expected.hash);
     const bytes = await read(check, path);
     if (bytes === null) {
@@ -72,7 +76,11 @@ async function checkReads(check: StoreCheck, findings: Findings): Promise<string
 async function read({ provider, clock, signal }: StoreCheck, path: string): Promise<Uint8Array | null> {
   const options = { clock, timeoutMs: limits.objectTimeoutMs, signal, what: provider.label };
   const stored = await withDeadline(options, (inner) =>
-    provider.read(path, { maxBytes: limits.objectMaxBytes, kind: "object", signal: inner }),
+    provider.read(path, {
+      maxBytes: limits.objectMaxBytes,
+      kind: path.startsWith("objects/") ? "object" : "record",
+      signal: inner,
+    }),
   );
   return stored?.bytes ?? null;
 }
@@ -143,7 +151,12 @@ export async function probeWrites(probe: WriteProbe): Promise<readonly Finding[]
   };
   const stored = (): ReturnType<StorageProvider["read"]> =>
     bounded((signal) => provider.read(path, { maxBytes: 1_024, kind: "record", signal }));
+  if (provider.kinds?.includes("record") === false) {
+    findings.ok("write", "Not tried: it keeps objects alone, and removing one may touch what others keep there.");
+    return findings.list;
+  }
   try {
+    await bounded(async (signal) => provider.open?.({ signal }));
     await bounded((signal) => provider.write(path, first, { kind: "record", signal }));
     const found = await stored();
     if (found === null || !equalBytes(found.bytes, first)) {
