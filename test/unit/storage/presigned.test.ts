@@ -94,6 +94,15 @@ describe("presigned", () => {
     expect(server.seen).toEqual([]);
   });
 
+  it("asks for no path that is none of the layout", async () => {
+    const server = await service();
+    const storage = to(server);
+    await expectCode("INPUT_INVALID", storage.write("../x", utf8("x"), { kind: "object" }));
+    await expectCode("INPUT_INVALID", storage.read("../x", record));
+    await expectCode("INPUT_INVALID", storage.remove("../x"));
+    expect(server.seen).toEqual([]);
+  });
+
   it("W5: sends no write whose condition was not signed", async () => {
     const server = await service();
     const write = (storage: StorageProvider, condition: { ifAbsent: true } | { ifTag: string }): Promise<unknown> =>
