@@ -112,6 +112,12 @@ module.exports = {
       to: { path: "(node_modules/)?bittorrent-dht" },
     },
     {
+      name: "basic-ftp-only-in-its-provider",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/storage/ftp-[a-z]+\\.ts$" },
+      to: { path: "node_modules/basic-ftp/" },
+    },
+    {
       name: "verified-is-minted-by-trust-decisions",
       comment: "Only files that decide trust may mark a value as verified.",
       severity: "error",

@@ -1,10 +1,11 @@
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, realpath, rename, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, join, resolve, sep } from "node:path";
 import { encodeHex } from "../bytes/hex.js";
 import { sha256 } from "../crypto/hash.js";
 import { throwIfAborted } from "../deadline.js";
 import { HawserError, isHawserError } from "../errors.js";
+import { limits } from "../limits.js";
 import type {
   CallOptions,
   StorageProvider,
@@ -18,6 +19,7 @@ import { makeDirectory } from "../runtime/make-directory.js";
 import { type DiskLock, takeDiskLock } from "./disk-lock.js";
 import { diskName } from "./disk-name.js";
 import { parseStoragePath, publicUrl } from "./path.js";
+import { assertRange } from "./range.js";
 
 /** Options of {@link diskStorage}. */
 export interface DiskStorageOptions {
@@ -36,8 +38,8 @@ const LOCK_DIRECTORY = "@locks";
  * are atomic against every process of this machine that writes through hawser (not on network file systems). A missing
  * directory reads as empty and is created by the first write. Names of Windows devices get a leading `!`.
  *
- * Calls throw `INPUT_INVALID` for a path outside the layout and `STORAGE_REFUSED` when the file system does not let
- * them: no rights, no space, a symbolic link that leads out of the directory, or a lock file left by a process that
+ * Calls throw `INPUT_INVALID` for a path outside the layout, `STORAGE_FULL` when there is no space or quota left, and
+ * `STORAGE_REFUSED` when the file system does not let them: no rights, no directory, a symbolic link that leads out of the directory, or a lock file left by a process that
  * cannot be judged from here (it is named, and may be deleted when no writer runs).
  *
  * @param directory - The root of the tree.
@@ -50,6 +52,7 @@ class DiskStorage implements StorageProvider {
   readonly label: string;
   readonly publicBaseUrl: string | null;
   readonly conditional = true;
+  readonly ranges = true;
   readonly #root: string;
 
   constructor(directory: string, options: DiskStorageOptions) {
@@ -60,7 +63,17 @@ class DiskStorage implements StorageProvider {
 
   async read(path: string, options: StorageReadOptions): Promise<StoredBytes | null> {
     const segments = diskSegments(path);
-    return this.#guard(options.signal, () => this.#readFile(segments, path, options.maxBytes));
+    const { range, maxBytes } = options;
+    if (range === undefined) return this.#guard(options.signal, () => this.#readFile(segments, path, maxBytes));
+    assertRange(range);
+    return this.#guard(options.signal, async () => {
+      // The tag is the hash of the whole, and no body of the layout is large.
+      const whole = await this.#readFile(segments, path, Math.max(maxBytes, range.end, limits.recordBodyMaxBytes));
+      if (whole === null) return null;
+      const bytes = whole.bytes.slice(range.start, range.end);
+      if (bytes.length > maxBytes) throw this.#tooLarge(path, maxBytes);
+      return { bytes, tag: whole.tag };
+    });
   }
 
   async write(path: string, body: Uint8Array, options: StorageWriteOptions): Promise<WriteOutcome> {
@@ -117,12 +130,7 @@ class DiskStorage implements StorageProvider {
     try {
       if (!(await handle.stat()).isFile()) throw this.#refused("not a regular file");
       const bytes = await readAtMost(handle, maxBytes);
-      if (bytes === null) {
-        throw new HawserError("NETWORK_TOO_LARGE", `${this.label} holds more than ${maxBytes} bytes at a path.`, {
-          url: path,
-          maxBytes,
-        });
-      }
+      if (bytes === null) throw this.#tooLarge(path, maxBytes);
       return { bytes, tag: encodeHex(sha256(bytes)) };
     } finally {
       await handle.close();
@@ -191,8 +199,18 @@ class DiskStorage implements StorageProvider {
       return await run();
     } catch (error) {
       if (isHawserError(error)) throw error;
-      throw this.#refused(errorCode(error) ?? "the file system failed", error);
+      const code = errorCode(error);
+      if (code === "ENOSPC" || code === "EDQUOT") {
+        const details = { label: this.label, reason: code };
+        throw new HawserError("STORAGE_FULL", `${this.label} has no space left: ${code}.`, details, { cause: error });
+      }
+      throw this.#refused(code ?? "the file system failed", error);
     }
+  }
+
+  #tooLarge(url: string, maxBytes: number): HawserError<"NETWORK_TOO_LARGE"> {
+    const message = `${this.label} holds more than ${maxBytes} bytes at a path.`;
+    return new HawserError("NETWORK_TOO_LARGE", message, { url, maxBytes });
   }
 
   #refused(reason: string, cause?: unknown): HawserError<"STORAGE_REFUSED"> {
@@ -207,7 +225,10 @@ function diskSegments(path: string): readonly string[] {
 
 async function realRoot(root: string): Promise<string | null> {
   try {
-    return await realpath(root);
+    const real = await realpath(root);
+    // What lies "below" a file is not absent: the place is none.
+    if ((await stat(real)).isDirectory()) return real;
+    throw Object.assign(new Error("not a directory"), { code: "ENOTDIR" });
   } catch (error) {
     if (errorCode(error) === "ENOENT") return null;
     throw error;

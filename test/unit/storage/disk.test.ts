@@ -11,6 +11,7 @@ import {
   rename,
   rm,
   symlink,
+  truncate,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -160,6 +161,48 @@ describe("diskStorage", () => {
     const error = await expectCode("STORAGE_REFUSED", () => storage.write(RECORD_PATH, utf8("y"), { kind: "record" }));
     expect(error.details.reason).toBe("EACCES");
     await chmod(join(root, "records/regtest/alice"), 0o700);
+  });
+
+  it("is no place where a file stands", async () => {
+    await writeFile(root, "");
+    const storage = diskStorage(root);
+    for (const call of [
+      () => storage.read(RECORD_PATH, record),
+      () => storage.write(RECORD_PATH, utf8("x"), { kind: "record" }),
+      () => storage.remove(RECORD_PATH),
+    ]) {
+      await expectCode("STORAGE_REFUSED", call);
+    }
+  });
+
+  it.each(["ENOSPC", "EDQUOT"])("tells a full disk by %s, keeps the old file and leaves nothing", async (code) => {
+    const storage = diskStorage(root);
+    await storage.write(RECORD_PATH, utf8("old"), { kind: "record" });
+    const probe = await open(root, "r");
+    const prototype = Object.getPrototypeOf(probe) as typeof probe;
+    await probe.close();
+    const failing = vi.spyOn(prototype, "writeFile").mockRejectedValue(Object.assign(new Error("full"), { code }));
+    const error = await expectCode("STORAGE_FULL", () => storage.write(RECORD_PATH, utf8("new"), { kind: "record" }));
+    failing.mockRestore();
+    expect(error.details.reason).toBe(code);
+    expect((await storage.read(RECORD_PATH, record))?.bytes).toEqual(utf8("old"));
+    expect(await files()).toEqual([RECORD_PATH]);
+  });
+
+  it("reads a part with the tag of the whole, and no file that is larger than anything in the layout", async () => {
+    const storage = diskStorage(root);
+    await storage.write(RECORD_PATH, utf8("0123456789"), { kind: "record" });
+    const whole = await storage.read(RECORD_PATH, record);
+    const part = await storage.read(RECORD_PATH, { kind: "record", maxBytes: 3, range: { start: 2, end: 5 } });
+    expect(part).toEqual({ bytes: utf8("234"), tag: whole?.tag });
+    await expectCode("NETWORK_TOO_LARGE", () =>
+      storage.read(RECORD_PATH, { kind: "record", maxBytes: 2, range: { start: 2, end: 5 } }),
+    );
+    await expectCode("INPUT_INVALID", () => storage.read(RECORD_PATH, { ...record, range: { start: 2, end: 1 } }));
+    await truncate(join(root, RECORD_PATH), 1.5 * 1024 * 1024 + 1);
+    await expectCode("NETWORK_TOO_LARGE", () =>
+      storage.read(RECORD_PATH, { kind: "record", maxBytes: 3, range: { start: 2, end: 5 } }),
+    );
   });
 
   it("W5: loses no conditional write of many at once, in one process", async () => {

@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
 import { http } from "../../../src/storage/http.js";
+import { FakeClock } from "../fake-clock.js";
 import { OBJECT_PATH, RECORD_PATH } from "./contract.js";
 import { expectCode } from "./expect-code.js";
 import { serveFiles } from "./file-server.js";
@@ -195,5 +196,138 @@ describe("http", () => {
     await storage.read(RECORD_PATH, record);
     await storage.remove(RECORD_PATH);
     expect(server.seen.map(({ headers }) => headers.authorization)).toEqual(["Bearer 1", undefined, "Bearer 2"]);
+  });
+
+  describe("a part of a body", () => {
+    const range = { start: 2, end: 5 };
+    const answering = async (
+      status: number,
+      body: string,
+      headers: Readonly<Record<string, string>> = {},
+    ): Promise<ReturnType<typeof http>> => {
+      const server = opened(
+        await serve((_, response) => {
+          reply(response, status, body, headers);
+        }),
+      );
+      return http(server.url);
+    };
+    const part = (storage: ReturnType<typeof http>, given = range, maxBytes = 3) =>
+      storage.read(RECORD_PATH, { kind: "record", maxBytes, range: given });
+
+    it("is asked for, and taken as the server says that it is", async () => {
+      const server = opened(
+        await serve((_, response) => {
+          reply(response, 206, "234", { "content-range": "bytes 2-4/10", etag: '"t"' });
+        }),
+      );
+      expect(await part(http(server.url))).toEqual({ bytes: utf8("234"), tag: '"t"' });
+      expect(server.seen[0]?.headers["range"]).toBe("bytes=2-4");
+    });
+
+    it("is cut out of the whole where the server sends that", async () => {
+      const storage = await answering(200, "0123456789");
+      expect((await part(storage))?.bytes).toEqual(utf8("234"));
+      expect((await part(storage, { start: 8, end: 20 }))?.bytes).toEqual(utf8("89"));
+      expect((await part(storage, { start: 10, end: 20 }))?.bytes).toEqual(utf8(""));
+      expect((await part(storage, { start: 3, end: 3 }))?.bytes).toEqual(utf8(""));
+    });
+
+    it("may end where the body ends, or be none", async () => {
+      expect((await part(await answering(206, "23", { "content-range": "bytes 2-3/4" })))?.bytes).toEqual(utf8("23"));
+      expect((await part(await answering(416, "no")))?.bytes).toEqual(utf8(""));
+      expect(await part(await answering(404, "no"))).toBeNull();
+      // Browsers hide the header.
+      expect((await part(await answering(206, "234")))?.bytes).toEqual(utf8("234"));
+    });
+
+    it.each([
+      ["another part", "012", { "content-range": "bytes 0-2/10" }],
+      ["less than there is", "23", { "content-range": "bytes 2-3/10" }],
+      ["less, of nobody knows how much", "23", { "content-range": "bytes 2-3/*" }],
+      ["another length than it says", "23", { "content-range": "bytes 2-4/10" }],
+      ["more than was asked for", "2345", { "content-range": "bytes 2-5/10" }],
+      ["more without a word", "2345", {}],
+      ["a range that is none", "234", { "content-range": "items 2-4/10" }],
+      ["a part of something compressed", "234", { "content-range": "bytes 2-4/10", "content-encoding": "x-own" }],
+    ])("is refused where it is %s", async (_, body, headers) => {
+      const error = await expectCode("NETWORK_ANSWER_INVALID", part(await answering(206, body, headers)));
+      expect(error.details.reason).toContain("not the range that was asked for");
+    });
+
+    it("counts against maxBytes, and the whole against what the layout allows", async () => {
+      const storage = await answering(200, "0123456789");
+      await expectCode("NETWORK_TOO_LARGE", part(storage, range, 2));
+      const large = await answering(200, "x".repeat(1.5 * 1024 * 1024 + 1));
+      await expectCode("NETWORK_TOO_LARGE", part(large));
+    });
+
+    it("is a range of integers", async () => {
+      const storage = await answering(200, "x");
+      for (const given of [
+        { start: -1, end: 1 },
+        { start: 1, end: 0 },
+        { start: 0.5, end: 1 },
+      ]) {
+        await expectCode("INPUT_INVALID", () => part(storage, given));
+      }
+      // Only where nobody asked for a part is a part no answer.
+      const partial = await answering(206, "x", { "content-range": "bytes 0-0/1" });
+      await expectCode("NETWORK_STATUS", () => partial.read(RECORD_PATH, record));
+    });
+  });
+
+  it("takes no body that ends before its length", async () => {
+    const server = opened(
+      await serve((_, response) => {
+        response.writeHead(200, { "content-length": "10" });
+        response.write("12345", () => {
+          response.destroy();
+        });
+      }),
+    );
+    await expectCode("NETWORK_UNREACHABLE", () => http(server.url).read(RECORD_PATH, record));
+  });
+
+  it("carries along for how long the server asks to be left alone", async () => {
+    const server = opened(
+      await serve((_, response) => {
+        reply(response, 503, "", { "retry-after": "7" });
+      }),
+    );
+    const storage = http(server.url, { writable: true });
+    for (const call of [
+      () => storage.read(RECORD_PATH, record),
+      () => storage.write(RECORD_PATH, utf8("x"), { kind: "record" }),
+      () => storage.remove(RECORD_PATH),
+    ]) {
+      expect((await expectCode("NETWORK_STATUS", call)).details.retryAfterMs).toBe(7_000);
+    }
+  });
+
+  it.each([
+    ["nothing", 1_000],
+    ["the head and then nothing", 3_000],
+  ] as const)("gives up a server that sends %s", async (what, timeoutMs) => {
+    const clock = new FakeClock();
+    let asked = (): void => undefined;
+    const reached = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const server = opened(
+      await serve((_, response) => {
+        if (what !== "nothing") {
+          response.writeHead(200, { "content-length": "10" });
+          response.write("1");
+        }
+        asked();
+      }),
+    );
+    const storage = http(server.url, { clock, progress: { record: { firstByteMs: 1_000, idleMs: 3_000 } } });
+    const reading = expectCode("NETWORK_TIMEOUT", storage.read(RECORD_PATH, record));
+    await reached;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await clock.advance(3_001);
+    expect((await reading).details.timeoutMs).toBe(timeoutMs);
   });
 });

@@ -193,11 +193,9 @@ describe("webdav", () => {
     const storage = webdav(server.url, { conditional: true, clock });
     await storage.write(RECORD_PATH, utf8("one"), { kind: "record" });
     const drive = async <T>(run: Promise<T>): Promise<T> => {
-      let done = false;
-      const end = run.finally(() => {
-        done = true;
-      });
-      while (!done) {
+      const turns = new Set([run]);
+      const end = run.finally(() => turns.clear());
+      while (turns.size > 0) {
         await new Promise((resolve) => setTimeout(resolve, 5));
         await clock.advance(50);
       }
