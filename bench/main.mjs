@@ -3,11 +3,23 @@ import { fileURLToPath } from "node:url";
 
 // Each part runs in a process of its own, so that its memory and its warm-up are its own too. It measures the built
 // package: a transpiler that runs sources directly slows the hash functions down several times.
-const parts = ["record", "headers", "sync", "index", "read", "resolve", "batch", "journal", "bundle"];
+const parts = [
+  "record",
+  "headers",
+  "sync",
+  "index",
+  "read",
+  "hedge",
+  "resolve",
+  "batch",
+  "journal",
+  "bundle",
+  "mirror",
+];
 const wanted = process.argv.slice(2);
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 // Against the servers of `npm run test:servers`, only when it is asked for by name.
-const overServers = ["kinds"];
+const overServers = ["kinds", "providers"];
 
 const build = spawnSync(process.execPath, [fileURLToPath(new URL("../scripts/build-if-stale.mjs", import.meta.url))], {
   stdio: "inherit",

@@ -193,10 +193,19 @@ class Audit {
 
   /** Each item has the time of a read of its own, and as many requests as it has replicas. */
   #fetch(kind: "record" | "object", maxBytes: number, places: number, signal: AbortSignal | undefined): FetchOptions {
-    const { clock } = this.#core.parts;
+    const { clock, policy } = this.#core.parts;
     const { timeoutMs } = this.#options;
     const maxRequests = Math.max(limits.readMaxRequests, places);
-    return { clock, kind, maxBytes, signal, budget: new ReadBudget({ clock, timeoutMs, maxRequests, signal }) };
+    // What a place that failed of late has is just what is to be found out.
+    return {
+      clock,
+      kind,
+      maxBytes,
+      signal,
+      policy,
+      everybody: true,
+      budget: new ReadBudget({ clock, timeoutMs, maxRequests, signal }),
+    };
   }
 }
 

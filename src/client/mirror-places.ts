@@ -44,14 +44,18 @@ export function fetchOptions(
   signal: AbortSignal | undefined,
   replicas = 0,
 ): FetchOptions & { readonly timeoutMs: number } {
-  const { clock } = core.parts;
-  const callMs = kind === "record" ? limits.recordTimeoutMs : limits.objectTimeoutMs;
+  const { clock, policy } = core.parts;
+  const { recordTimeoutMs, objectTimeoutMs } = policy?.settings ?? limits;
+  const callMs = kind === "record" ? recordTimeoutMs : objectTimeoutMs;
   const maxRequests = Math.max(limits.readMaxRequests, replicas);
   return {
     clock,
     kind,
     maxBytes,
     signal,
+    policy,
+    // Whether a place that failed of late has the data is what is to be found out.
+    everybody: true,
     timeoutMs: Math.min(callMs, timeoutMs ?? callMs),
     budget: new ReadBudget({ clock, timeoutMs, maxRequests, signal }),
   };

@@ -50,7 +50,7 @@ export async function copyRecord(
   signal: AbortSignal,
 ): Promise<CopiedRecord> {
   const { core, maxDataBytes, from } = places;
-  const { network, cache, clock, urlReader } = core.parts;
+  const { network, cache, clock, urlReader, policy } = core.parts;
   const targets = targetsOf(places, "record");
   let publicKey: Uint8Array;
   try {
@@ -91,7 +91,8 @@ export async function copyRecord(
     return reply === undefined || one === undefined ? [] : [{ replica, reply, checked: one }];
   });
   const { timeoutMs: recordTimeoutMs } = fetch;
-  const common = { context, publicKey, route, urlReader: null, cache, clock, recordTimeoutMs, signal, maxDataBytes };
+  const settings = { clock, policy, recordTimeoutMs, signal, maxDataBytes };
+  const common = { context, publicKey, route, urlReader: null, cache, ...settings };
   const outcomes = await Promise.all(
     targets.map(async (target): Promise<MirrorOutcome> => {
       const { label, lost, provider } = target;

@@ -57,9 +57,15 @@ export class MirrorTarget {
   /** Stores an object. That it said so is not enough: what it then gives back counts. */
   async store(path: string, hash: string, bytes: Uint8Array, fetch: FetchOptions): Promise<MirrorOutcome> {
     const { label } = this;
-    const { clock, signal, timeoutMs = limits.objectTimeoutMs } = fetch;
+    const { clock, signal, policy, timeoutMs } = fetch;
     try {
-      const said = await writeOnce(this.provider, path, bytes, { kind: "object" }, { clock, signal, timeoutMs });
+      const said = await writeOnce(
+        this.provider,
+        path,
+        bytes,
+        { kind: "object" },
+        { clock, signal, policy, timeoutMs },
+      );
       if (said !== "stored") return { label, outcome: "failed", attempt: movedAttempt(label) };
       const { verdict, attempt } = await this.look(path, hash, fetch);
       if (verdict === "present") return { label, outcome: "stored", attempt: null };

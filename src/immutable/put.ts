@@ -102,7 +102,8 @@ async function storeObject(
       return { label, outcome: lost === null ? "held" : "stored", attempt: null };
     }
     if (lost !== null && !(await waitToWriteAgain(lost.error, tries, input, startedAtMs))) throw lost.error;
-    condition = conditionFor(there);
+    // Where nothing was found the same condition holds as before.
+    if (lost === null || there.outcome === "bytes") condition = conditionFor(there);
   }
   return movedAgain(label);
 }

@@ -46,7 +46,7 @@ export async function fetchAll(replicas: readonly Replica[], options: FetchOptio
   const resting = everybody ? undefined : policy?.health?.leftAlone(replicas, kind, clock.nowMs());
   for (const replica of replicas) if (replica.opens && resting?.has(replica) !== true) budget.spend(replica.label);
   const replies = await Promise.all(
-    replicas.map((replica): ReplicaReply | Promise<ReplicaReply> => {
+    replicas.map(async (replica): Promise<ReplicaReply> => {
       const attempt = resting?.get(replica);
       if (attempt === undefined) return fetchOne(replica, options);
       return { label: replica.label, outcome: "unreachable", attempt };

@@ -23,9 +23,9 @@ export interface StoragePolicyOptions {
   readonly failuresBeforePause?: number | undefined;
   /** ms - for which it is left alone, at first and then each further time; none: never. Default 30 s, 2, 10 and 60 min. */
   readonly pausesMs?: readonly number[] | undefined;
-  /** ms - that one place has for a record, repeated calls included. Default 15,000. */
+  /** ms - that one place has to give or take a record, repeated calls included. Default 15,000. */
   readonly recordTimeoutMs?: number | undefined;
-  /** ms - that one place has for an object, and for a write or removal. Default 30,000. */
+  /** ms - that one place has to give or take an object, or to remove a copy. Default 30,000. */
   readonly objectTimeoutMs?: number | undefined;
   /** Whether what a provider says it stored is read back from it, else `STORAGE_LOST`. Default false. */
   readonly confirmWrites?: boolean | undefined;

@@ -195,6 +195,7 @@ async function openPlace(place: StoragePlace, setting: StorageSetting, context: 
     case "dht": {
       const { dht } = await import("./dht.js");
       const { bootstrap } = setting;
+      if (bootstrap === undefined) throw badSetting("bootstrap", "the DHT needs nodes to begin with, as host:port");
       const publicKey = keyOf("url", place.publicKey);
       const secret = credentials?.secretKey;
       const secretKey = secret === undefined ? undefined : keyOf("credentials.secretKey", secret);

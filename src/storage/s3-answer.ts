@@ -88,7 +88,7 @@ export function writeOutcome(call: S3Call, answer: S3Answer, condition: WriteCon
 /** What an answer to a DELETE means: nothing but that the key is gone, or an error. */
 export function removeResult(call: S3Call, answer: S3Answer): true {
   const { status, fault, bytes } = answer;
-  if (fault === null && (status === 204 || (status === 200 && isBlank(bytes)))) return true;
+  if (status === 204 || (status === 200 && isBlank(bytes))) return true;
   if (isAbsent(answer)) return true;
   if (status === 200 && fault === null) throw invalidAnswer(call, "status 200 with a body, which S3 does not send");
   throw s3Refusal(call, answer);

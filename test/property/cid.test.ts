@@ -5,7 +5,10 @@ import { encodeHex } from "../../src/bytes/hex.js";
 import { decodeRawCid, encodeRawCid } from "../../src/immutable/cid.js";
 import { numRuns } from "./runs.js";
 
-const base32Text = fc.string({ unit: fc.constantFrom(...Array.from("abcdefghijklmnopqrstuvwxyz234567")), maxLength: 40 });
+const base32Text = fc.string({
+  unit: fc.constantFrom(...Array.from("abcdefghijklmnopqrstuvwxyz234567")),
+  maxLength: 40,
+});
 
 describe("base32 and CIDs", () => {
   it("base32 gives every byte string back", () => {

@@ -87,6 +87,32 @@ const replica = fc.record({
 });
 const attempts = fc.array(fc.record({ label, code: label, message: label }), { maxLength: 2 });
 const entries = fc.array(anyEntry, { maxLength: 3 });
+const attempt = fc.option(fc.record({ label, code: label, message: label }));
+const itemPath = fc.option(label);
+const audited = {
+  path: itemPath,
+  replicas: fc.array(
+    fc.record({
+      label,
+      url: fc.option(label),
+      public: fc.boolean(),
+      verdict: fc.constantFrom("present" as const, "behind" as const, "unknown" as const),
+      ver: fc.option(count),
+      attempt,
+    }),
+    { maxLength: 3 },
+  ),
+  skipped: fc.option(fc.record({ code: label, message: label })),
+};
+const outcome = fc.constantFrom("stored" as const, "moved" as const, "unavailable" as const);
+const mirrored = { path: itemPath, outcomes: fc.array(fc.record({ label, outcome, attempt }), { maxLength: 3 }) };
+const nodeAt = { kind: fc.constant("node" as const), hash: hex(32), prefix: label };
+const profileAt = { kind: fc.constant("profile" as const), hash: hex(32) };
+const objectAt = { kind: fc.constant("object" as const), key: label };
+const recordAt = { kind: fc.constant("record" as const), id: label, epoch: count };
+const amounts = { stored: count, held: count, moved: count, failed: count, unavailable: count, bytes: count };
+const providers = fc.array(fc.record({ label, ...amounts }), { maxLength: 3 });
+const mirrorMembers = { profileHash: hex(32), complete: fc.boolean(), resumed: fc.boolean(), providers };
 
 const results: { readonly [Kind in keyof Results]: fc.Arbitrary<Results[Kind]> } = {
   name: fc.oneof(fc.record(read), notFound),
@@ -104,6 +130,19 @@ const results: { readonly [Kind in keyof Results]: fc.Arbitrary<Results[Kind]> }
   ),
   immutable: fc.oneof(fc.record({ ...read, data, key: label, content, attempts }), notFound),
   list: fc.oneof(fc.record({ ...read, entries }), notFound),
+  audited: fc.oneof(
+    fc.record({ ...profileAt, ...audited }),
+    fc.record({ ...nodeAt, ...audited }),
+    fc.record({ ...recordAt, newestVer: fc.option(count), ...audited }),
+    fc.record({ ...objectAt, ...audited }),
+  ),
+  mirrored: fc.oneof(
+    fc.record({ ...profileAt, ...mirrored }),
+    fc.record({ ...nodeAt, ...mirrored }),
+    fc.record({ ...recordAt, ver: fc.option(count), ...mirrored }),
+    fc.record({ ...objectAt, ...mirrored }),
+  ),
+  mirror: fc.oneof(fc.record({ ...read, ...mirrorMembers }), notFound),
   export: fc.oneof(fc.record({ ...read, bundle: data }), notFound),
   bundle: fc.record({
     complete: fc.constant(false as const),

@@ -2,7 +2,9 @@ import * as z from "zod/mini";
 import { isHex } from "../../bytes/hex.js";
 import type { JsonObject } from "../../bytes/json.js";
 import type { IndexEntry } from "../../profile/entry.js";
+import type { AuditedItem } from "../audited.js";
 import type { ExportedBundle } from "../export-bundle.js";
+import type { FoundMirror, MirroredItem } from "../mirrored.js";
 import type { FoundImmutable, FoundList, FoundMutable, FoundName, FoundProfile, NotFound } from "../results.js";
 import type { ProvenBundle } from "../verify-bundle.js";
 
@@ -18,6 +20,12 @@ export interface Results {
   readonly mutable: FoundMutable | NotFound;
   readonly immutable: FoundImmutable | NotFound;
   readonly list: ListedEntries | NotFound;
+  /** One item of `audit`: an iterator cannot be sent. */
+  readonly audited: AuditedItem;
+  /** One item of `mirror` or `repair`. */
+  readonly mirrored: MirroredItem;
+  /** Of `mirror` and `repair`. */
+  readonly mirror: FoundMirror | NotFound;
   /** Of `exportBundle`. */
   readonly export: ExportedBundle | NotFound;
   /** Of `verifyBundle` and `verifyBundleWithReader`. */
@@ -112,6 +120,44 @@ const notFound = z.strictObject({
   from,
 });
 
+const auditedReplica = z.strictObject({
+  label: text,
+  url: z.nullable(text),
+  public: z.boolean(),
+  verdict: z.enum(["present", "behind", "missing", "wrong", "forked", "unknown"]),
+  ver: z.nullable(count),
+  attempt: z.nullable(attempt),
+});
+const pathOrNone = z.nullable(text);
+const audited = {
+  path: pathOrNone,
+  replicas: z.array(auditedReplica),
+  skipped: z.nullable(z.strictObject({ code: text, message: text })),
+};
+const mirrored = {
+  path: pathOrNone,
+  outcomes: z.array(
+    z.strictObject({
+      label: text,
+      outcome: z.enum(["stored", "held", "moved", "failed", "unavailable"]),
+      attempt: z.nullable(attempt),
+    }),
+  ),
+};
+const nodeAt = { kind: z.literal("node"), hash: hex(32), prefix: text };
+const profileAt = { kind: z.literal("profile"), hash: hex(32) };
+const objectAt = { kind: z.literal("object"), key: text };
+const recordAt = { kind: z.literal("record"), id: text, epoch: count };
+const mirrorCount = z.strictObject({
+  label: text,
+  stored: count,
+  held: count,
+  moved: count,
+  failed: count,
+  unavailable: count,
+  bytes: count,
+});
+
 /** What a value of each kind looks like. */
 export const resultShapes = {
   name: z.union([z.strictObject(read), notFound]),
@@ -132,6 +178,28 @@ export const resultShapes = {
     notFound,
   ]),
   list: z.union([z.strictObject({ ...read, entries: z.array(entry) }), notFound]),
+  audited: z.union([
+    z.strictObject({ ...profileAt, ...audited }),
+    z.strictObject({ ...nodeAt, ...audited }),
+    z.strictObject({ ...recordAt, newestVer: z.nullable(count), ...audited }),
+    z.strictObject({ ...objectAt, ...audited }),
+  ]),
+  mirrored: z.union([
+    z.strictObject({ ...profileAt, ...mirrored }),
+    z.strictObject({ ...nodeAt, ...mirrored }),
+    z.strictObject({ ...recordAt, ver: z.nullable(count), ...mirrored }),
+    z.strictObject({ ...objectAt, ...mirrored }),
+  ]),
+  mirror: z.union([
+    z.strictObject({
+      ...read,
+      profileHash: hex(32),
+      complete: z.boolean(),
+      resumed: z.boolean(),
+      providers: z.array(mirrorCount),
+    }),
+    notFound,
+  ]),
   export: z.union([z.strictObject({ ...read, bundle: bytes }), notFound]),
   bundle: z.strictObject({
     complete: z.literal(false),

@@ -271,7 +271,7 @@ describe("a mirror", () => {
         throw new HawserError("NETWORK_UNREACHABLE", "Gone.", { url: "dead", reason: "gone" });
       },
     });
-    const reader = world.reader({ storage: [home] });
+    const reader = world.reader({ storage: [home], storagePolicy: { attempts: 1 } });
     await expect(reader.mirror("dead", { to: dead, maxParallel: 1 })).rejects.toMatchObject({
       code: "STORAGE_UNAVAILABLE",
       details: { attempts: [{ code: "NETWORK_UNREACHABLE" }] },

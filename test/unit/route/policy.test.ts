@@ -407,7 +407,6 @@ describe("I2: which replica is asked for an object", () => {
   });
 
   it("a second one after what 9 of 10 answers took, at least 400 ms and at most 1.5 s", async () => {
-    const clock = new FakeClock();
     const policy = policyWith();
     const health = await policy.load();
     const after = (took: readonly number[]) => {

@@ -92,7 +92,13 @@ describe("openStorage", () => {
     ["kubo", { url: "kubo+http://127.0.0.1:1" }, "kubo", true, true],
     ["gaia", { url: "gaia+http://127.0.0.1:1", address: "1Alice", credentials: { token: "t" } }, "gaia", true, false],
     ["dht to read", { url: `dht:${publicKey}`, bootstrap: ["127.0.0.1:1"] }, "dht", false, true],
-    ["dht to write", { url: `dht:${publicKey}`, credentials: { secretKey: seed } }, "dht", true, true],
+    [
+      "dht to write",
+      { url: `dht:${publicKey}`, bootstrap: ["127.0.0.1:1"], credentials: { secretKey: seed } },
+      "dht",
+      true,
+      true,
+    ],
   ])("opens %s", async (_, setting, kind, isProvider, opensUrls) => {
     const opened = await openStorage({ ...setting, label: "mine" });
     expect([opened.kind, opened.reader.label]).toEqual([kind, "mine"]);
@@ -105,10 +111,10 @@ describe("openStorage", () => {
     ["S3 with half of them", { url: "s3://bucket", credentials: { accessKeyId: "a" } }, /secretAccessKey/],
     ["FTP with a user alone", { url: "ftp://h.example", credentials: { username: "u" } }, /username and a password/],
     ["Gaia without a token", { url: "gaia+https://h.example", address: "1Alice" }, /token/],
-    ["a DHT key that is none", { url: "dht:zz" }, /64 lower-case hex digits/],
+    ["a DHT key that is none", { url: "dht:zz", bootstrap: [] }, /64 lower-case hex digits/],
     [
       "a seed that is none",
-      { url: `dht:${publicKey}`, credentials: { secretKey: "hunter2" } },
+      { url: `dht:${publicKey}`, bootstrap: [], credentials: { secretKey: "hunter2" } },
       /secretKey: expected 64/,
     ],
     ["a file: URL of a host", { url: "file://host.example/x" }, /absolute path/],

@@ -68,6 +68,13 @@ describe("s3: requests", () => {
     }
   });
 
+  it("reads records past caches", async () => {
+    const server = await service();
+    await at(server).read(RECORD_PATH, record);
+    await at(server).read(OBJECT_PATH, { kind: "object", maxBytes: 10 });
+    expect(server.seen.map(({ headers }) => headers["cache-control"])).toEqual(["no-cache", undefined]);
+  });
+
   it("lets an object be cached for ever", async () => {
     const server = await service();
     await at(server).write(OBJECT_PATH, utf8("x"), { kind: "object" });
@@ -116,6 +123,26 @@ describe("s3: requests", () => {
     expect(server.seen).toEqual([]);
   });
 
+  it("asks nobody for credentials for a caller that has aborted, and sends nothing for one that aborts then", async () => {
+    const server = await service();
+    const caller = new AbortController();
+    let calls = 0;
+    const storage = at(server, {
+      credentials: () => {
+        calls++;
+        caller.abort();
+        return CREDENTIALS;
+      },
+    });
+    const { signal } = caller;
+    for (let round = 0; round < 2; round++) {
+      await expectCode("NETWORK_ABORTED", storage.read(RECORD_PATH, { ...record, signal }));
+      await expectCode("NETWORK_ABORTED", storage.write(RECORD_PATH, utf8("x"), { kind: "record", signal }));
+      await expectCode("NETWORK_ABORTED", storage.remove(RECORD_PATH, { signal }));
+    }
+    expect([calls, server.seen.length]).toEqual([1, 0]);
+  });
+
   it("follows no redirect", async () => {
     const other = await service();
     const server = await answering(307, fault("TemporaryRedirect"), {
@@ -128,8 +155,12 @@ describe("s3: requests", () => {
     expect(other.seen).toEqual([]);
   });
 
-  it("publishes nothing of its own, and a public base where one is given", () => {
+  it("publishes nothing of its own, and a public base where one is given", async () => {
     const options = { bucket: BUCKET, credentials: CREDENTIALS };
+    for (const publicBaseUrl of ["ftp://a.example", "https://user:marker-secret@a.example", "https://a.example/?x"]) {
+      const error = await expectCode("INPUT_URL_INVALID", () => s3({ ...options, publicBaseUrl }));
+      expect(JSON.stringify(error)).not.toContain("marker-secret");
+    }
     const storage = s3(options);
     expect([storage.publicBaseUrl, storage.urlOf(OBJECT_PATH)]).toEqual([null, null]);
     const shown = s3({ ...options, publicBaseUrl: "https://cdn.example/x/", label: "mine" });
