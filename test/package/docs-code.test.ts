@@ -222,6 +222,24 @@ const uses: readonly Use[] = [
       expect(disk.urlOf(path)).toBe(`https://alice.example/hawser/${path}`);
     },
   },
+  {
+    page: "docs/guides/webdav-ftp.md",
+    has: "webdav(",
+    check: async ({ exported }) => {
+      const share = exported.share as StorageProvider;
+      expect(share.urlOf(path)).toBe(`https://www.example/alice/${path}`);
+      expect(share.conditional).toBe(false);
+    },
+  },
+  {
+    page: "docs/guides/webdav-ftp.md",
+    has: "ftp(",
+    check: async ({ exported }) => {
+      const host = exported.host as StorageProvider;
+      expect(host.urlOf(path)).toBe(`https://www.example/hawser/${path}`);
+      expect(host.label).toBe("ftp.example/www/hawser");
+    },
+  },
   { page: "docs/guides/wallets.md", has: "extensionWallet", check: checkExtensionWallet },
 ];
 

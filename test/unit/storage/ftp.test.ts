@@ -284,6 +284,15 @@ describe("ftp", () => {
     await expectCode("STORAGE_UNSUPPORTED", () => store(storage));
   });
 
+  it("does not begin to read what is too large", async () => {
+    const { server, storage } = await open();
+    server.files.set(file, Buffer.alloc(2_000));
+    await expectCode("NETWORK_TOO_LARGE", () => storage.read(RECORD_PATH, record));
+    expect(server.seen.some((line) => line.startsWith("RETR"))).toBe(false);
+    await store(storage);
+    expect(server.connections()).toBe(1);
+  });
+
   it("reads no part of a file, and says so", async () => {
     const { server, storage } = await open();
     expect(storage.ranges ?? false).toBe(false);

@@ -243,6 +243,7 @@ describe("http", () => {
 
     it.each([
       ["another part", "012", { "content-range": "bytes 0-2/10" }],
+      ["a part that begins elsewhere", "234", { "content-range": "bytes 1-4/10" }],
       ["less than there is", "23", { "content-range": "bytes 2-3/10" }],
       ["less, of nobody knows how much", "23", { "content-range": "bytes 2-3/*" }],
       ["another length than it says", "23", { "content-range": "bytes 2-4/10" }],
