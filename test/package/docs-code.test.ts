@@ -13,8 +13,10 @@ import { encodeRecord, recordDigest } from "../../src/mutable/record.js";
 import type { StorageProvider, Wallet } from "../../src/ports.js";
 import { systemRandom } from "../../src/runtime/random.js";
 import { memoryStorage } from "../../src/storage/memory.js";
+import type { PresignedRequest } from "../../src/storage/s3.js";
 import { createPrivateKey, privateKeySigner, privateKeyWallet } from "../../src/wallet/private-key.js";
 import { createWriter } from "../../src/writer.js";
+import { dhtKeys } from "../unit/storage/dht-keys.js";
 import { root } from "./pages.js";
 import {
   entryPoints,
@@ -240,6 +242,72 @@ const uses: readonly Use[] = [
       expect(host.label).toBe("ftp.example/www/hawser");
     },
   },
+  {
+    page: "docs/guides/s3.md",
+    has: "export const amazon",
+    check: ({ exported }) => {
+      const [amazon, r2] = [exported.amazon as StorageProvider, exported.r2 as StorageProvider];
+      expect(amazon.label).toBe("alice-data.s3.eu-central-1.amazonaws.com");
+      expect(amazon.urlOf(path)).toBe(`https://data.alice.example/${path}`);
+      expect(r2.label).toBe("0123456789abcdef.r2.cloudflarestorage.com/alice-data/hawser");
+      expect(r2.urlOf(path)).toBe(`https://data.alice.example/hawser/${path}`);
+    },
+  },
+  {
+    page: "docs/guides/s3.md",
+    has: "export const uploads",
+    check: ({ exported }) => {
+      const uploads = exported.uploads as StorageProvider;
+      expect([uploads.conditional, uploads.urlOf(path)]).toEqual([true, `https://data.alice.example/${path}`]);
+    },
+  },
+  {
+    page: "docs/guides/s3.md",
+    has: "export function sign",
+    check: async ({ exported }) => {
+      const signed = (await exported.sign({ method: "PUT", path, condition: { ifAbsent: true } })) as PresignedRequest;
+      expect(new URL(signed.url).searchParams.get("X-Amz-Expires")).toBe("300");
+      expect(signed.headers).toMatchObject({ "if-none-match": "*" });
+    },
+  },
+  {
+    page: "docs/guides/ipfs-dht-gaia.md",
+    has: "ipfsGateway(",
+    check: ({ exported }) => {
+      expect((exported.node as StorageProvider).urlOf(path)).toMatch(/^https:\/\/gateway\.example\/ipfs\/bafkrei/);
+    },
+  },
+  {
+    page: "docs/guides/ipfs-dht-gaia.md",
+    has: "dht({",
+    check: async ({ exported }) => {
+      const records = exported.records as StorageProvider;
+      expect(records.urlOf("records/regtest/alice/bio@5.json")).toMatch(/^dht:[0-9a-f]{64}\/records\/regtest\/alice\//);
+      await records.close?.();
+    },
+  },
+  {
+    page: "docs/guides/ipfs-dht-gaia.md",
+    has: "gaia({",
+    check: ({ exported }) => {
+      expect((exported.bucket as StorageProvider).label).toContain("hub.example");
+    },
+  },
+  {
+    page: "docs/guides/mirrors.md",
+    has: "reader.mirror(",
+    check: ({ printed }) => {
+      expect(printed.filter((line) => line.startsWith("true "))).toHaveLength(1);
+    },
+  },
+  {
+    page: "docs/guides/replicas.md",
+    has: "storagePolicy",
+    // Nothing is asked before the first read.
+    check: ({ printed }) => {
+      expect(printed).toEqual([]);
+    },
+  },
   { page: "docs/guides/wallets.md", has: "extensionWallet", check: checkExtensionWallet },
 ];
 
@@ -298,8 +366,11 @@ describe("code that names servers, against a devnet", () => {
       ['network: "mainnet"', 'network: "regtest"'],
       ["/var/lib/my-app/hawser", join(directory, "cache")],
       ["/srv/www/hawser", join(directory, "www")],
+      ["/srv/backup", join(directory, "backup")],
     ]);
     vi.stubGlobal("freshToken", () => Promise.resolve("token"));
+    vi.stubGlobal("freshKeys", () => Promise.resolve({ accessKeyId: "AKID", secretAccessKey: "secret" }));
+    for (const [name, key] of Object.entries(dhtKeys("docs"))) vi.stubGlobal(name, key);
     vi.stubGlobal("indexedDB", new IDBFactory());
     vi.stubGlobal("IDBKeyRange", IDBKeyRange);
   });
