@@ -8,9 +8,9 @@ import { systemRandom } from "../dist/runtime/random.js";
 import { http } from "../dist/storage/http.js";
 import { ms, table } from "./report.mjs";
 
-const OBJECTS = 200;
+const OBJECTS = 45;
 const FAST_MS = 5;
-const SLOW_MS = 1_000;
+const SLOW_MS = 3_000;
 
 /** A store that has every object, and answers after a while. */
 async function store(delayMs, objects) {

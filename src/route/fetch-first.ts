@@ -14,6 +14,8 @@ export interface FetchFirstOptions extends FetchOptions {
   readonly fail: (attempts: readonly Attempt[], anyWrong: boolean) => Error;
 }
 
+const nobody: ReadonlyMap<Replica, Attempt> = new Map();
+
 /** The first value that was accepted. */
 export interface FirstValid<T> {
   readonly value: T;
@@ -50,7 +52,7 @@ export async function fetchFirstValid<T>(
   const losers = new AbortController();
   const signal = options.signal === undefined ? losers.signal : AbortSignal.any([options.signal, losers.signal]);
   const first = new FirstOf(accept, { ...options, signal });
-  const { queue, resting } = policy?.health?.order(replicas, clock.nowMs()) ?? { queue: replicas, resting: new Map() };
+  const { queue, resting } = policy?.health?.order(replicas, clock.nowMs()) ?? { queue: replicas, resting: nobody };
   for (const [replica, attempt] of resting) first.attempts.set(replica, attempt);
   const alone = queue.filter((replica) => resting.has(replica));
   try {

@@ -3,7 +3,8 @@ import { type Attempt, attemptOf, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Clock, StoredBytes } from "../ports.js";
 import type { ReadBudget } from "./budget.js";
-import { callPlace, type StorageCall, type StoragePolicy } from "./policy.js";
+import { callPlace, type StoragePolicy } from "./policy.js";
+import type { StorageCall } from "./policy-options.js";
 import type { Replica } from "./replicas.js";
 
 /** How replicas are asked. */
@@ -46,7 +47,7 @@ export async function fetchAll(replicas: readonly Replica[], options: FetchOptio
   const resting = everybody ? undefined : policy?.health?.leftAlone(replicas, kind, clock.nowMs());
   for (const replica of replicas) if (replica.opens && resting?.has(replica) !== true) budget.spend(replica.label);
   const replies = await Promise.all(
-    replicas.map((replica): ReplicaReply | Promise<ReplicaReply> => {
+    replicas.map(async (replica): Promise<ReplicaReply> => {
       const attempt = resting?.get(replica);
       if (attempt === undefined) return fetchOne(replica, options);
       return { label: replica.label, outcome: "unreachable", attempt };

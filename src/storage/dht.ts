@@ -33,8 +33,11 @@ export interface DhtOptions {
   readonly secretKey?: Uint8Array | undefined;
   /** Signs with Ed25519 instead of `secretKey`, for keys that are kept elsewhere. */
   readonly sign?: DhtSign | undefined;
-  /** Nodes to begin with, as `host:port`, for example `router.bittorrent.com:6881`; names resolve to IPv4. */
-  readonly bootstrap: readonly string[];
+  /**
+   * Nodes to begin with, as `host:port`; names resolve to IPv4. Default: `router.bittorrent.com:6881` and
+   * `dht.transmissionbt.com:6881`, which lead into the public DHT.
+   */
+  readonly bootstrap?: readonly string[] | undefined;
   /** UDP port of this node. Default: any. */
   readonly port?: number | undefined;
   /** IPv4 address that it listens at. Default `0.0.0.0`. */
@@ -96,6 +99,7 @@ export function createDht(options: DhtOptions, openNode: (options: DhtNodeOption
   return new Dht(options, openNode);
 }
 
+const PUBLIC_NODES: readonly string[] = ["router.bittorrent.com:6881", "dht.transmissionbt.com:6881"];
 /** Writers that were overtaken look again so often. */
 const WRITE_ATTEMPTS = 3;
 
@@ -127,7 +131,7 @@ class Dht implements DhtStorage {
     this.#timeoutMs = options.timeoutMs ?? limits.recordTimeoutMs;
     this.label = options.label ?? `dht:${encodeHex(this.#publicKey).slice(0, 8)}`;
     const { port = 0, address = "0.0.0.0", queryTimeoutMs = 2_000 } = options;
-    const bootstrap = parsePlaces(options.bootstrap);
+    const bootstrap = parsePlaces(options.bootstrap ?? PUBLIC_NODES);
     this.#open = () => openNode({ bootstrap, port, address, queryTimeoutMs });
   }
 

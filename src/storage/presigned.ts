@@ -121,7 +121,6 @@ class PresignedStorage implements StorageProvider {
     if (condition !== undefined && !sendsCondition(headers, condition)) {
       throw invalidSigned(this.label, "it leaves out the condition of the write");
     }
-    throwIfAborted(signal, this.label);
     // The query is the capability.
     const shownUrl = `${url.origin}${url.pathname}`;
     const answer = await fetchHttp({

@@ -1,5 +1,4 @@
 import { encodeHex } from "../bytes/hex.js";
-import { throwIfAborted } from "../deadline.js";
 import type { Clock } from "../ports.js";
 import { fetchHttp, type HttpRequest } from "../runtime/http-client.js";
 import { clockSkew, isSkewed, type S3Answer } from "./s3-answer.js";
@@ -62,10 +61,9 @@ export class S3Connection {
   }
 
   async #sendSigned(request: S3Request, digest: string): Promise<S3Answer> {
-    const { method, url, signal } = request;
-    const { label, clock } = this.#options;
+    const { method, url } = request;
+    const { clock } = this.#options;
     const credentials = await resolveS3Credentials(this.#options.credentials);
-    throwIfAborted(signal, label);
     // The digest and not UNSIGNED-PAYLOAD: over http: the body could be exchanged otherwise.
     const headers = { ...request.headers, "x-amz-content-sha256": digest };
     const answer = await fetchHttp({

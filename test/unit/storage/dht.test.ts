@@ -103,6 +103,15 @@ describe("dht", () => {
     ]);
   });
 
+  it("begins in the public DHT where no nodes are named", async () => {
+    const { storage, opened } = open({ bootstrap: undefined });
+    await storage.open?.();
+    expect(opened[0]?.bootstrap).toEqual([
+      { host: "router.bittorrent.com", port: 6881 },
+      { host: "dht.transmissionbt.com", port: 6881 },
+    ]);
+  });
+
   it.each([[[]], [["a.example"]], [["a.example:0"]], [["a.example:65536"]], [["a b:1"]], [["[::1]:1"]], [["x@a:1"]]])(
     "refuses the bootstrap nodes %j",
     async (bootstrap) => {

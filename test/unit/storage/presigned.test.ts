@@ -94,6 +94,26 @@ describe("presigned", () => {
     expect(server.seen).toEqual([]);
   });
 
+  it("asks nobody to sign for a caller that has aborted, and sends nothing for one that aborts then", async () => {
+    const server = await service();
+    const caller = new AbortController();
+    let calls = 0;
+    const storage = to(server, {
+      sign: () => {
+        calls++;
+        caller.abort();
+        return Promise.resolve({ url: `${server.url}/upload?${CAPABILITY}` });
+      },
+    });
+    const { signal } = caller;
+    for (let round = 0; round < 2; round++) {
+      const writing = storage.write(RECORD_PATH, utf8("x"), { kind: "record", signal });
+      await expectCode("NETWORK_ABORTED", writing);
+      await expectCode("NETWORK_ABORTED", storage.remove(RECORD_PATH, { signal }));
+    }
+    expect([calls, server.seen.length]).toEqual([1, 0]);
+  });
+
   it("asks for no path that is none of the layout", async () => {
     const server = await service();
     const storage = to(server);

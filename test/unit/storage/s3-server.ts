@@ -112,7 +112,7 @@ function sha256(data: string | Buffer): string {
 }
 
 /** The code of a refusal, or null for a request whose signature is right. */
-export function wrongSignature({ method, path, headers, body }: SeenRequest, sessionToken?: string): string | null {
+function wrongSignature({ method, path, headers, body }: SeenRequest, sessionToken?: string): string | null {
   const [uri = "", query = ""] = path.split("?");
   const parameters = query.split("&").filter((pair) => pair !== "" && !pair.startsWith("X-Amz-Signature="));
   const parameter = (name: string): string => new URLSearchParams(query).get(name) ?? "";

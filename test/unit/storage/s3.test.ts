@@ -123,6 +123,26 @@ describe("s3: requests", () => {
     expect(server.seen).toEqual([]);
   });
 
+  it("asks nobody for credentials for a caller that has aborted, and sends nothing for one that aborts then", async () => {
+    const server = await service();
+    const caller = new AbortController();
+    let calls = 0;
+    const storage = at(server, {
+      credentials: () => {
+        calls++;
+        caller.abort();
+        return CREDENTIALS;
+      },
+    });
+    const { signal } = caller;
+    for (let round = 0; round < 2; round++) {
+      await expectCode("NETWORK_ABORTED", storage.read(RECORD_PATH, { ...record, signal }));
+      await expectCode("NETWORK_ABORTED", storage.write(RECORD_PATH, utf8("x"), { kind: "record", signal }));
+      await expectCode("NETWORK_ABORTED", storage.remove(RECORD_PATH, { signal }));
+    }
+    expect([calls, server.seen.length]).toEqual([1, 0]);
+  });
+
   it("follows no redirect", async () => {
     const other = await service();
     const server = await answering(307, fault("TemporaryRedirect"), {
