@@ -26,7 +26,7 @@ const entries = {
  * rounded up: it may shrink. Why one is above its budget: docs/decisions/0011-reader-size.md.
  */
 const budgets = [
-  { what: "reader", of: "createReader, esplora, http and indexedDbCache", budget: 32_000, limit: 71_500 },
+  { what: "reader", of: "createReader, esplora, http and indexedDbCache", budget: 32_000, limit: 72_200 },
   {
     what: "header sync",
     of: "syncHeaders and header sources, on top of the reader, for those who use them",
@@ -38,10 +38,10 @@ const budgets = [
   {
     what: "mirror",
     of: "reader.mirror and reader.repair, on top of the reader, for those who use them",
-    budget: 10_000,
-    limit: 10_000,
+    budget: 10_500,
+    limit: 10_500,
   },
-  { what: "writer", of: "createWriter and the private-key wallet, on top of it", budget: 60_000, limit: 62_000 },
+  { what: "writer", of: "createWriter and the private-key wallet, on top of it", budget: 60_000, limit: 60_700 },
 ];
 
 /** What only those load who use it: not a part of every reader. */

@@ -3,7 +3,8 @@ import { type Attempt, attemptOf, HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Clock, StoredBytes } from "../ports.js";
 import type { ReadBudget } from "./budget.js";
-import { callPlace, type StorageCall, type StoragePolicy } from "./policy.js";
+import { callPlace, type StoragePolicy } from "./policy.js";
+import type { StorageCall } from "./policy-options.js";
 import type { Replica } from "./replicas.js";
 
 /** How replicas are asked. */

@@ -4,7 +4,8 @@ import { type Attempt, HawserError, isHawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Clock, StorageProvider, StorageWriteOptions, StoredKind, WriteOutcome } from "../ports.js";
 import { attemptOfAnything } from "./fetch.js";
-import { callPlace, type StorageCall, type StoragePolicy } from "./policy.js";
+import { callPlace, type StoragePolicy } from "./policy.js";
+import type { StorageCall } from "./policy-options.js";
 import { keepersOf } from "./replicas.js";
 
 /** What became of the bytes at one provider (W7). */

@@ -1,7 +1,7 @@
 import { type Attempt, attemptOf, HawserError, isHawserError } from "../errors.js";
 import type { Clock, Random } from "../ports.js";
 import type { ReadBudget } from "./budget.js";
-import type { StorageCall, StorageOperation, StorageSettings } from "./policy.js";
+import type { StorageCall, StorageOperation, StorageSettings } from "./policy-options.js";
 import type { Replica } from "./replicas.js";
 
 /** Answers of a place that are remembered, and how many of them are enough to go by. */
