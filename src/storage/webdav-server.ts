@@ -25,6 +25,11 @@ export class WebdavServer {
     return path === "" ? this.#base.href : joinBase(this.#base.href, path);
   }
 
+  /** Lets the server's other clients finish. */
+  pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return this.#clock.delay(ms, signal);
+  }
+
   /** Sends one request. No body is read unless the caller says how much. */
   async send(method: Method, path: string, sent: Sent): Promise<HttpAnswer> {
     const shownUrl = this.shown(path);

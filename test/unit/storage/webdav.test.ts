@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
+import type { Clock } from "../../../src/ports.js";
+import { systemClock } from "../../../src/runtime/clock.js";
 import { webdav } from "../../../src/storage/webdav.js";
 import { FakeClock } from "../fake-clock.js";
 import { describeStorageContract, OBJECT_PATH, RECORD_PATH } from "./contract.js";
@@ -65,6 +67,27 @@ describe("webdav", () => {
     await expectCode("STORAGE_GONE", () => storage.write(RECORD_PATH, utf8("x"), { kind: "record" }));
     expect(server.files.size).toBe(0);
   });
+
+  it.each([403, 423])(
+    "asks again where the server is busy with the same folder (%d), and not for ever",
+    async (busy) => {
+      const pauses: number[] = [];
+      const clock: Clock = {
+        nowMs: () => systemClock.nowMs(),
+        // Longer ones are those of silent servers.
+        delay: (ms, signal) => (ms === 100 ? Promise.resolve(void pauses.push(ms)) : systemClock.delay(ms, signal)),
+      };
+      let times = 2;
+      const server = await dav({ intercept: ({ method }) => (method === "MKCOL" && times-- > 0 ? busy : null) });
+      const write = (url: string) => webdav(`${url}/b`, { clock }).write(RECORD_PATH, utf8("x"), { kind: "record" });
+      expect(await write(server.url)).toBe("stored");
+      expect(pauses).toEqual([100, 100]);
+      const always = await dav({ intercept: ({ method }) => (method === "MKCOL" ? busy : null) });
+      const error = await expectCode("STORAGE_REFUSED", () => write(always.url));
+      expect(error.details.reason).toContain(`status ${busy}`);
+      expect(always.seen.filter(({ method }) => method === "MKCOL")).toHaveLength(5);
+    },
+  );
 
   it("makes no folders for a tag that nothing can have", async () => {
     const server = await dav();
