@@ -38,7 +38,7 @@ const budgets = [
   {
     what: "mirror",
     of: "reader.mirror and reader.repair, on top of the reader, for those who use them",
-    budget: 10_500,
+    budget: 10_000,
     limit: 10_500,
   },
   { what: "writer", of: "createWriter and the private-key wallet, on top of it", budget: 60_000, limit: 60_700 },

@@ -53,6 +53,7 @@ const store = z.strictObject({
   endpoint: z.optional(z.string()),
   region: z.optional(z.string()),
   style: z.optional(z.enum(["path", "virtual-hosted"])),
+  secure: z.optional(z.literal("explicit")),
   address: z.optional(z.string()),
   bootstrap: z.optional(texts),
   credentialsFile: z.optional(z.string()),

@@ -132,13 +132,14 @@ export async function openStore(
   others: readonly ConfiguredStore[] = [],
 ): Promise<ConfiguredStore> {
   try {
-    const { credentialsFile: _, ...plain } = withAmazonDefaults(setting, environment);
+    const named: Record<string, unknown> = { ...withAmazonDefaults(setting, environment) };
+    delete named["credentialsFile"];
     const stores = [...settings.stores.filter(({ url }) => url !== setting.url), setting];
     const credentials = await readStoreCredentials(setting, stores, environment);
     const directory = directoryOf(setting);
     const url = directory === null ? setting.url : pathToFileURL(directory).href;
     const opened: OpenedStorage = await openStorage(
-      { ...plain, url, credentials },
+      { ...named, url, credentials },
       {
         pointTo: others.map(({ reader }) => reader),
         follow: httpUrlReader({ allowHosts: settings.allowHosts }),

@@ -37,9 +37,11 @@ export interface StorageSetting {
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
   readonly style?: "path" | "virtual-hosted" | undefined;
+  /** FTP: TLS from the first command on (`AUTH TLS`). Without it `ftp://` sends the password as it is. */
+  readonly secure?: "explicit" | undefined;
   /** Gaia: whose storage it is. */
   readonly address?: string | undefined;
-  /** DHT: nodes to begin with, as `host:port`. */
+  /** DHT: nodes to begin with, as `host:port`. Default: nodes of the public DHT. */
   readonly bootstrap?: readonly string[] | undefined;
   readonly credentials?: StorageCredentials | undefined;
 }
@@ -99,7 +101,7 @@ const MEMBERS: Readonly<
     ["username", "password", "token"],
   ],
   ftp: [
-    ["writable", "publicBaseUrl", "credentials"],
+    ["writable", "publicBaseUrl", "secure", "credentials"],
     ["username", "password"],
   ],
   "ipfs-gateway": [[], []],
@@ -172,7 +174,7 @@ async function openPlace(place: StoragePlace, setting: StorageSetting, context: 
     }
     case "ftp": {
       const { ftp } = await import("./ftp.js");
-      return both(ftp(place.url, { ...common, ...login(credentials) }));
+      return both(ftp(place.url, { ...common, secure: setting.secure, ...login(credentials) }));
     }
     case "ipfs-gateway": {
       const { ipfsGateway } = await import("./ipfs-gateway.js");
@@ -195,7 +197,6 @@ async function openPlace(place: StoragePlace, setting: StorageSetting, context: 
     case "dht": {
       const { dht } = await import("./dht.js");
       const { bootstrap } = setting;
-      if (bootstrap === undefined) throw badSetting("bootstrap", "the DHT needs nodes to begin with, as host:port");
       const publicKey = keyOf("url", place.publicKey);
       const secret = credentials?.secretKey;
       const secretKey = secret === undefined ? undefined : keyOf("credentials.secretKey", secret);

@@ -9,8 +9,8 @@ export type StoragePlace =
 
 export type StorageKind = StoragePlace["kind"];
 
-/** The schemes, for help and errors. */
-export const STORAGE_SCHEMES =
+/** The schemes, for errors. */
+const SCHEMES =
   "https://, s3://bucket/prefix, dav+https://, ftp://, ftps://, ipfs+https://, kubo+http://, gaia+https://, dht: or file://";
 
 const FAMILIES: Readonly<Record<string, "webdav" | "ipfs-gateway" | "kubo" | "gaia">> = {
@@ -46,7 +46,7 @@ export function parseStorageUrl(text: string): StoragePlace {
   if (kind !== undefined && (transport === "http" || transport === "https") && more.length === 0) {
     return { kind, url: `${transport}:${rest}` };
   }
-  throw unusable(lower === "" ? "it" : `${lower}:`, `expected ${STORAGE_SCHEMES}`);
+  throw unusable(lower === "" ? "it" : `${lower}:`, `expected ${SCHEMES}`);
 }
 
 function unusable(what: string, reason: string): HawserError<"INPUT_URL_INVALID"> {

@@ -38,7 +38,10 @@ export interface WebdavOptions {
    * file before they move show absence for a moment. Default false: Apache and nginx put the file in place as a whole.
    */
   readonly staged?: boolean | undefined;
-  /** Base of the URLs that readers are given; null for none. Default: the base URL itself. */
+  /**
+   * Base of the URLs that readers are given; null for none. Default: the base URL itself, or none where `credentials` or
+   * `headers` are given, since strangers have neither.
+   */
   readonly publicBaseUrl?: string | null | undefined;
   /** Name in verdicts. Default: host and path of the base URL. */
   readonly label?: string | undefined;
@@ -79,7 +82,8 @@ class WebdavStorage implements StorageProvider {
   constructor(baseUrl: string, options: WebdavOptions) {
     const base = parseHttpBase(baseUrl);
     this.label = options.label ?? base.label;
-    this.publicBaseUrl = options.publicBaseUrl === undefined ? baseUrl : options.publicBaseUrl;
+    const isOpen = options.credentials === undefined && options.headers === undefined;
+    this.publicBaseUrl = options.publicBaseUrl === undefined ? (isOpen ? baseUrl : null) : options.publicBaseUrl;
     if (this.publicBaseUrl !== null) parseHttpBase(this.publicBaseUrl);
     this.conditional = options.conditional ?? false;
     this.#staged = options.staged ?? false;

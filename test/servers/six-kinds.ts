@@ -44,7 +44,7 @@ export interface StorageKind {
 }
 
 /** What a damaged place serves: an error page, as a host does that answers everything with 200. */
-export const WRONG = new TextEncoder().encode("<html><body>Welcome to nginx!</body></html>\n");
+const WRONG = new TextEncoder().encode("<html><body>Welcome to nginx!</body></html>\n");
 
 const kindOf = (path: string): StoredKind => (path.startsWith("objects/") ? "object" : "record");
 
@@ -100,7 +100,7 @@ export async function startSixKinds(): Promise<readonly StorageKind[]> {
   const inBucket = (prefix: string, url = endpoint): StorageProvider =>
     s3({ bucket, prefix, endpoint: url, credentials, label: `s3 ${prefix}` });
   const onDav = (place: string, host = apache.url): StorageProvider =>
-    webdav(`${host}/${place}`, { credentials: apache, publicBaseUrl: null, label: `webdav ${place}` });
+    webdav(`${host}/${place}`, { credentials: apache, label: `webdav ${place}` });
   const onFtp = (place: string, host = vsftpd.host): StorageProvider =>
     ftp(`ftp://${host}/files/${place}`, { credentials: vsftpd, label: `ftp ${place}` });
   const onNginx = (place: string, url = nginx.url): StorageProvider =>

@@ -13,10 +13,9 @@ import type {
   StorageProvider,
 } from "../../../src/index.js";
 import { immutableEntry, mutableEntry, type Route } from "../../../src/profile/entry.js";
-import { objectPath } from "../../../src/route/layout.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 import { wrapped } from "../route/places.js";
-import { contentOf, type ReaderWorld, recordPathOf, routeOf, type TestName } from "./reader-world.js";
+import { contentOf, type ReaderWorld, routeOf, type TestName } from "./reader-world.js";
 
 /** A name with data, all of it at the stores that it was made with. */
 export interface Published {
@@ -90,13 +89,6 @@ export async function contentsOf(
 export function emptyStore(label: string): StorageProvider {
   return memoryStorage({ label });
 }
-
-/** The path of an object. */
-export function pathOfKey(key: string): string {
-  return objectPath(key);
-}
-
-export { recordPathOf };
 
 export function found<T extends { readonly found: boolean }>(result: T): T & { readonly found: true } {
   if (!result.found) throw new Error("not found");

@@ -88,6 +88,7 @@ describe("openStorage", () => {
     ["dav", { url: "dav+http://127.0.0.1:1/d", credentials: { username: "u", password: "p" } }, "webdav", true, false],
     ["ftp", { url: "ftp://127.0.0.1:1/d", credentials: { username: "u", password: "p" } }, "ftp", true, false],
     ["ftps without credentials", { url: "ftps://127.0.0.1:1/d" }, "ftp", true, false],
+    ["ftp with TLS", { url: "ftp://127.0.0.1:1/d", secure: "explicit" }, "ftp", true, false],
     ["gateway", { url: "ipfs+https://gateway.example" }, "ipfs-gateway", false, true],
     ["kubo", { url: "kubo+http://127.0.0.1:1" }, "kubo", true, true],
     ["gaia", { url: "gaia+http://127.0.0.1:1", address: "1Alice", credentials: { token: "t" } }, "gaia", true, false],
@@ -121,6 +122,7 @@ describe("openStorage", () => {
     ["a member of another kind", { url: "https://h.example", region: "auto" }, /stores\.region: it means nothing/],
     ["conditions on FTP", { url: "ftp://h.example", conditional: true }, /stores\.conditional/],
     ["a gateway to write to", { url: "ipfs+https://h.example", writable: true }, /stores\.writable/],
+    ["TLS that FTP does not know", { url: "https://h.example", secure: "explicit" }, /stores\.secure/],
     ["a password for S3", { url: "s3://bucket", credentials: { ...keys, password: "p" } }, /credentials\.password/],
     ["credentials of a directory", { url: "file:///tmp/x", credentials: { token: "t" } }, /stores\.credentials/],
   ])("refuses %s", async (_, setting, message) => {

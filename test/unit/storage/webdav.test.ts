@@ -48,6 +48,10 @@ describe("webdav", () => {
     const other = webdav("https://a.example", { publicBaseUrl: "https://cdn.example", label: "mine" });
     expect([other.label, other.urlOf(OBJECT_PATH)]).toEqual(["mine", `https://cdn.example/${OBJECT_PATH}`]);
     expect(webdav("https://a.example", { publicBaseUrl: null }).urlOf(OBJECT_PATH)).toBeNull();
+    // What asks for a login is nothing to publish.
+    const credentials = { username: "alice", password: "secret" };
+    expect(webdav("https://a.example", { credentials }).urlOf(OBJECT_PATH)).toBeNull();
+    expect(webdav("https://a.example", { headers: { authorization: "Bearer x" } }).publicBaseUrl).toBeNull();
   });
 
   it.each([404, 409])("makes the folders that are missing, the base included, after status %d", async (noParent) => {

@@ -18,7 +18,7 @@ export class Files {
   changes = 0;
 }
 
-export const unsupported = (operation: string): HawserError =>
+const unsupported = (operation: string): HawserError =>
   new HawserError("STORAGE_UNSUPPORTED", `model cannot ${operation}.`, { label: "model", operation });
 
 /** A provider that keeps its contract, written so that each part of it can be broken alone. */
