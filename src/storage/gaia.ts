@@ -18,6 +18,7 @@ import { fetchHttp, type HttpAnswer } from "../runtime/http-client.js";
 import type { Dial } from "./dial.js";
 import { assertReadRedirect, type GaiaReadPlace, gaiaPath, gaiaTag, parseHubInfo } from "./gaia-hub.js";
 import { type AllowHosts, parseAllowHosts } from "./host.js";
+import { conditionHeaders, contentType } from "./http-condition.js";
 import { httpReadResult } from "./http-read.js";
 import { httpRefusal, refused, unsupported } from "./http-refusal.js";
 import { parseStoragePath, publicUrl } from "./path.js";
@@ -134,12 +135,8 @@ class Gaia implements StorageProvider {
       // Copied before anything is awaited: the caller may reuse its buffer.
       body: body.slice(),
       headers: {
-        "content-type": kind === "record" ? "application/json" : "application/octet-stream",
-        ...(condition === undefined
-          ? {}
-          : "ifAbsent" in condition
-            ? { "if-none-match": "*" }
-            : { "if-match": condition.ifTag }),
+        ...contentType({ kind }),
+        ...conditionHeaders(condition),
       },
     });
     if (answer.status === 412 && condition !== undefined) return "moved";

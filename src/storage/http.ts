@@ -5,7 +5,6 @@ import type {
   StorageReadOptions,
   StorageWriteOptions,
   StoredBytes,
-  WriteCondition,
   WriteOutcome,
 } from "../ports.js";
 import { joinBase } from "../route/layout.js";
@@ -18,6 +17,7 @@ import {
 } from "../runtime/http-base.js";
 import { fetchHttp, type HttpAnswer } from "../runtime/http-client.js";
 import type { Progress } from "../runtime/progress.js";
+import { conditionHeaders, contentType } from "./http-condition.js";
 import { planHttpRead } from "./http-range.js";
 import { httpRefusal, unsupported } from "./http-refusal.js";
 import { parseStoragePath, publicUrl } from "./path.js";
@@ -114,10 +114,7 @@ class HttpStorage implements StorageProvider {
     const answer = await this.#change("PUT", path, options.signal, {
       body: bytes,
       progress: progressOf(options.kind, this.#progress, bytes.length),
-      headers: {
-        "content-type": options.kind === "record" ? "application/json" : "application/octet-stream",
-        ...conditionHeaders(condition),
-      },
+      headers: { ...contentType(options), ...conditionHeaders(condition) },
     });
     // S3 answers 404 to If-Match on a key that is gone.
     if (answer.status === 412 || (answer.status === 404 && condition !== undefined && "ifTag" in condition)) {
@@ -176,9 +173,4 @@ class HttpStorage implements StorageProvider {
   #refusal(path: string, answer: HttpAnswer, operation: string): Error {
     return httpRefusal({ label: this.label, url: this.#urlOf(path).href, operation }, answer);
   }
-}
-
-function conditionHeaders(condition: WriteCondition | undefined): Readonly<Record<string, string>> {
-  if (condition === undefined) return {};
-  return "ifAbsent" in condition ? { "if-none-match": "*" } : { "if-match": condition.ifTag };
 }

@@ -14,6 +14,7 @@ import type {
 import { fetchHttp } from "../runtime/http-client.js";
 import { parseWebUrl } from "../runtime/web-url.js";
 import { http } from "./http.js";
+import { conditionHeaders } from "./http-condition.js";
 import { unsupported } from "./http-refusal.js";
 import { parseStoragePath } from "./path.js";
 import { progressOf, type StorageProgress } from "./progress.js";
@@ -165,8 +166,7 @@ function faultOf(body: Uint8Array, { search }: URL): S3Answer["fault"] {
 }
 
 function sendsCondition(headers: Readonly<Record<string, string>>, condition: WriteCondition): boolean {
-  const [name, value] = "ifAbsent" in condition ? ["if-none-match", "*"] : ["if-match", condition.ifTag];
-  return headers[name] === value;
+  return Object.entries(conditionHeaders(condition)).every(([name, value]) => headers[name] === value);
 }
 
 function parseSigned(signed: unknown, label: string): { readonly url: URL; readonly headers: Record<string, string> } {

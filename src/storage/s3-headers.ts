@@ -1,4 +1,5 @@
 import type { StoredKind, WriteCondition } from "../ports.js";
+import { conditionHeaders, contentType } from "./http-condition.js";
 
 /** What a path of the layout is for. */
 export function kindOfPath(path: string): StoredKind {
@@ -13,10 +14,6 @@ export function uploadHeaders(
   kind: StoredKind,
   condition: WriteCondition | undefined,
 ): Readonly<Record<string, string>> {
-  const kept =
-    kind === "record"
-      ? { "content-type": "application/json", "cache-control": "no-cache" }
-      : { "content-type": "application/octet-stream", "cache-control": "public, max-age=31536000, immutable" };
-  if (condition === undefined) return kept;
-  return { ...kept, ...("ifAbsent" in condition ? { "if-none-match": "*" } : { "if-match": condition.ifTag }) };
+  const caching = kind === "record" ? "no-cache" : "public, max-age=31536000, immutable";
+  return { ...contentType({ kind }), "cache-control": caching, ...conditionHeaders(condition) };
 }

@@ -6,7 +6,6 @@ import type {
   StorageReadOptions,
   StorageWriteOptions,
   StoredBytes,
-  WriteCondition,
   WriteOutcome,
 } from "../ports.js";
 import { systemClock } from "../runtime/clock.js";
@@ -14,6 +13,7 @@ import { type HttpHeaders, parseHttpBase } from "../runtime/http-base.js";
 import type { HttpAnswer } from "../runtime/http-client.js";
 import { systemRandom } from "../runtime/random.js";
 import { type BasicCredentials, withBasicAuth } from "./basic-auth.js";
+import { conditionHeaders, contentType } from "./http-condition.js";
 import { planHttpRead } from "./http-range.js";
 import { httpRefusal, refused, unsupported } from "./http-refusal.js";
 import { parseStoragePath, publicUrl } from "./path.js";
@@ -203,13 +203,4 @@ class WebdavStorage implements StorageProvider {
     if (answer.status === 423) return refused(this.label, operation, "status 423, locked by another client");
     return httpRefusal({ label: this.label, url: this.#server.shown(path), operation }, answer);
   }
-}
-
-function contentType({ kind }: StorageWriteOptions): Readonly<Record<string, string>> {
-  return { "content-type": kind === "record" ? "application/json" : "application/octet-stream" };
-}
-
-function conditionHeaders(condition: WriteCondition | undefined): Readonly<Record<string, string>> {
-  if (condition === undefined) return {};
-  return "ifAbsent" in condition ? { "if-none-match": "*" } : { "if-match": condition.ifTag };
 }
