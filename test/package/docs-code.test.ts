@@ -294,13 +294,6 @@ const uses: readonly Use[] = [
     },
   },
   {
-    page: "docs/guides/mirrors.md",
-    has: "reader.mirror(",
-    check: ({ printed }) => {
-      expect(printed.filter((line) => line.startsWith("true "))).toHaveLength(1);
-    },
-  },
-  {
     page: "docs/guides/replicas.md",
     has: "storagePolicy",
     // Nothing is asked before the first read.
@@ -366,7 +359,6 @@ describe("code that names servers, against a devnet", () => {
       ['network: "mainnet"', 'network: "regtest"'],
       ["/var/lib/my-app/hawser", join(directory, "cache")],
       ["/srv/www/hawser", join(directory, "www")],
-      ["/srv/backup", join(directory, "backup")],
     ]);
     vi.stubGlobal("freshToken", () => Promise.resolve("token"));
     vi.stubGlobal("freshKeys", () => Promise.resolve({ accessKeyId: "AKID", secretAccessKey: "secret" }));

@@ -23,7 +23,7 @@ function argumentsOf(...flags: readonly string[]): Arguments {
 describe("--hint and --expect", () => {
   it("belong to each command that looks something up, and to no other", () => {
     const having = commands.filter(({ flags }) => flags.some(({ name }) => name === "hint"));
-    const words = ["doctor", "name show", "get", "cat", "watch", "list", "export"];
+    const words = ["doctor", "name show", "get", "cat", "watch", "list", "export", "status", "mirror", "repair"];
     expect(having.map((command) => command.words.join(" "))).toEqual(words);
     for (const { flags } of having) {
       expect(flags.map(({ name }) => name)).toEqual(expect.arrayContaining(["expect-tenure", "expect-owner"]));

@@ -4,6 +4,7 @@ import { encodeHex } from "../../../../src/bytes/hex.js";
 import { networks } from "../../../../src/chain/network.js";
 import { checkedCache } from "../../../../src/client/checked-cache.js";
 import { sha256 } from "../../../../src/crypto/hash.js";
+import { HawserError } from "../../../../src/errors.js";
 import { contentKey } from "../../../../src/immutable/key.js";
 import { limits } from "../../../../src/limits.js";
 import { floorKey } from "../../../../src/mutable/floor.js";
@@ -41,7 +42,8 @@ function writesOf({ calls }: Recorder): readonly string[] {
   );
 }
 
-const full = answering("store.write", () => Promise.reject(new Error("full")));
+const noSpace = new HawserError("STORAGE_FULL", "full", { label: "store", reason: "full" });
+const full = answering("store.write", () => Promise.reject(noSpace));
 
 /** Anchors profiles by hand, all of them in one block, so that it can hold what no writer would make. */
 async function anchor(author: Author, name: string, ...profileHashes: readonly Uint8Array[]): Promise<void> {

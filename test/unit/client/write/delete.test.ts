@@ -133,7 +133,9 @@ describe("W8: a deleted id", () => {
         answering("store.remove", () => new Promise(() => undefined)),
       ),
     );
-    const { removals } = await mining(world, () => author.start({ gate }).writer.deleteMutable("alice", "notes"));
+    // The clock does not move, so that there would be time to ask again.
+    const { writer } = author.start({ gate, reader: { storagePolicy: { attempts: 1 } } });
+    const { removals } = await mining(world, () => writer.deleteMutable("alice", "notes"));
     expect(removals).toMatchObject([{ removed: 1 }, { failed: 1, attempt: { code: "NETWORK_TIMEOUT" } }]);
     expect(await author.writer.pending()).toMatchObject([{ kind: "remove" }]);
     expect(await holders(world, recordAt("notes", epoch))).toEqual([false, true]);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { utf8 } from "../../../../src/bytes/bytes.js";
 import { memoryCache } from "../../../../src/cache/memory.js";
+import { HawserError } from "../../../../src/errors.js";
 import { systemRandom } from "../../../../src/runtime/random.js";
 import { http } from "../../../../src/storage/http.js";
 import { createPrivateKey, privateKeySigner } from "../../../../src/wallet/private-key.js";
@@ -24,7 +25,8 @@ const append =
   (word: string) =>
   ({ data }: CurrentRecord) =>
     utf8(`${text(data)} ${word}`);
-const full = answering("store.write", () => Promise.reject(new Error("full")));
+const noSpace = new HawserError("STORAGE_FULL", "full", { label: "store", reason: "full" });
+const full = answering("store.write", () => Promise.reject(noSpace));
 
 async function read(): Promise<string> {
   const found = await world.reader().getMutable("alice", "id");
