@@ -1228,8 +1228,8 @@ export const checks = [
     step: "P6",
     check: "Wrong bytes are not the same as none.",
     source: "src/route/fetch-first.ts",
-    remove: "return { attempt: attemptOfAnything(label, error), wrong: true };",
-    put: "return { attempt: attemptOfAnything(label, error), wrong: false };",
+    remove: "error, wrong: isRead };",
+    put: "error, wrong: false };",
     test: "test/unit/route/fetch-first.test.ts",
     name: "P6: says whether any replica answered with wrong bytes",
   },
@@ -1255,7 +1255,10 @@ export const checks = [
     step: "P6",
     check: "Only 200 gives bytes.",
     source: "src/storage/http-read.ts",
-    remove: `  if (answer.status !== 200) throw statusError(url, answer.status, "neither the bytes nor absence");\n`,
+    remove: `  if (answer.status !== 200) {
+    throw statusError(url, answer.status, "neither the bytes nor absence", answer.retryAfterMs);
+  }
+`,
     put: "",
     test: "test/unit/storage/http-url-reader.test.ts",
     name: "P6: takes only 404 and 410 for absence",
@@ -1264,7 +1267,10 @@ export const checks = [
     step: "P6",
     check: "An answer of a configured server that is neither 200 nor absence leaves it unknown.",
     source: "src/storage/http-read.ts",
-    remove: `  if (answer.status !== 200) throw statusError(url, answer.status, "neither the bytes nor absence");\n`,
+    remove: `  if (answer.status !== 200) {
+    throw statusError(url, answer.status, "neither the bytes nor absence", answer.retryAfterMs);
+  }
+`,
     put: "",
     test: "test/unit/storage/http.test.ts",
     name: "P6: a status that is neither 200 nor absence leaves it unknown",

@@ -45,7 +45,7 @@ describe("an audit", () => {
     expect(told.map(({ done }) => done)).toEqual(items.map((_, i) => i + 1));
   });
 
-  it("says what each replica lacks, and goes on", async () => {
+  it("I2, M4: says what each replica lacks, and goes on", async () => {
     const [good, bad] = [emptyStore("good"), emptyStore("bad")];
     const { name, keys, routes, profileHash } = await publish(world, "faulty", [good, bad], { objects: 2, records: 3 });
     const [key = "", other = ""] = keys;

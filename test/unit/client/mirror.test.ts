@@ -168,7 +168,7 @@ describe("a mirror", () => {
     }
   });
 
-  it("does not believe a target that says that it stored", async () => {
+  it("I2, M8: does not believe a target that says that it stored", async () => {
     const home = emptyStore("home");
     await publish(world, "liar", [home], { objects: 1, records: 1 });
     const nothing = wrapped(emptyStore("liar"), { write: async () => "stored" });
@@ -193,7 +193,19 @@ describe("a mirror", () => {
     ]);
   });
 
-  it("leaves a target alone of which it cannot tell what it holds", async () => {
+  it("I2: copies no bytes of a source that are not the object", async () => {
+    const home = emptyStore("home");
+    const { keys } = await publish(world, "mangled", [home], { objects: 1, records: 0 });
+    const at = objectPath(keys[0] ?? "");
+    await home.write(at, utf8("something else"), { kind: "object" });
+    const target = noting(emptyStore("copy"));
+    const { result, items } = await mirrored(world.reader({ storage: [home] }), "mangled", { to: target.store });
+    expect(outcomes(items)).toContain("object copy: unavailable CONTENT_UNVERIFIED");
+    expect(target.written).not.toContain(at);
+    expect(result.complete).toBe(false);
+  });
+
+  it("P6: leaves a target alone of which it cannot tell what it holds", async () => {
     const home = emptyStore("home");
     await publish(world, "blind", [home], { objects: 1, records: 1 });
     const blind = noting(emptyStore("blind"));
@@ -202,9 +214,10 @@ describe("a mirror", () => {
         throw new HawserError("STORAGE_REFUSED", "No.", { label: "blind", reason: "no rights" });
       },
     });
-    const { result, items } = await mirrored(world.reader({ storage: [home] }), "blind", { to: target });
+    const to = [target, emptyStore("lacking")];
+    const { result, items } = await mirrored(world.reader({ storage: [home] }), "blind", { to });
     expect(new Set(outcomes(items).map((line) => line.replace(/^\w+ /, "")))).toEqual(
-      new Set(["blind: failed STORAGE_REFUSED"]),
+      new Set(["blind: failed STORAGE_REFUSED", "lacking: stored"]),
     );
     expect(blind.written).toEqual([]);
     expect(result.complete).toBe(false);

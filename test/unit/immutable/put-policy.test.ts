@@ -126,7 +126,7 @@ describe("W7: a provider that takes no writes", () => {
     expect(opened).toBe(3);
   });
 
-  it("is still read from, and one that gives nothing is still written to", async () => {
+  it("M8: is still read from, and one that gives nothing is still written to", async () => {
     const policy = policyWith({ attempts: 1, failuresBeforePause: 1 });
     const clock = new IdleClock();
     const health = await policy.load();

@@ -9,6 +9,7 @@ import { keepRecord, recordKey } from "../../../src/mutable/record-cache.js";
 import { verifyForkProof } from "../../../src/mutable/verify-fork.js";
 import type { Cache, StorageReader } from "../../../src/ports.js";
 import { ReadBudget } from "../../../src/route/budget.js";
+import { StoragePolicy } from "../../../src/route/policy.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 import { FakeClock, settle } from "../fake-clock.js";
 import { fails, hangs, readerThat, serves, urlsWith } from "../route/places.js";
@@ -225,6 +226,27 @@ describe("getRecord", () => {
     const got = getRecord(inputWith([serves("a", signed(3, "c")), slow, hangs("b")], { clock }));
     await clock.advance(15_000);
     expect((await got).replicas.map(({ verdict }) => verdict)).toEqual(["behind", "fresh", "unreachable"]);
+  });
+
+  it("M8: a replica that was left alone is asked where the others are not enough, and only there", async () => {
+    const random = { bytes: (length: number) => new Uint8Array(length) };
+    const policy = new StoragePolicy({ attempts: 1, failuresBeforePause: 1 }, random);
+    const clock = new FakeClock();
+    let asked = 0;
+    const once = readerThat("a", async () => {
+      asked++;
+      if (asked === 1) throw new HawserError("NETWORK_UNREACHABLE", "Down.", { url: "a", reason: "down" });
+      return { bytes: signed(3, "c"), tag: null };
+    });
+    const read = (other: StorageReader, changes: Partial<GetRecordInput> = {}) =>
+      getRecord(inputWith([once, other], { clock, policy, ...changes }));
+    const old = serves("b", signed(2, "b"));
+    await read(old);
+    expect((await read(old)).record.ver).toBe(2);
+    expect(asked).toBe(1);
+    // M5: b alone has nothing but what is too old.
+    expect((await read(old, { minVersion: 3 })).record.ver).toBe(3);
+    expect(asked).toBe(2);
   });
 
   it("M8: an outage is told from tampering", async () => {

@@ -192,7 +192,7 @@ describe("M8: a replica that is left alone", () => {
     expect(calls.count).toBe(3);
   });
 
-  it("is asked where no other is left: the one that failed least", async () => {
+  it("M8: is asked where no other is left: the one that failed least", async () => {
     const clock = new IdleClock();
     const policy = policyWith(once);
     await tired(policy, clock, [fails("a", down()), serves("ok", null)]);

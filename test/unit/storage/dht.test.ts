@@ -155,7 +155,7 @@ describe("dht", () => {
     expect(node.sent).toEqual([]);
   });
 
-  it("BEP44: an item of a node that lies about it does not leave it", async () => {
+  it("M8: an item of a node that lies about it (BEP44) does not leave it", async () => {
     const { node, storage } = open();
     await put(node, 1, utf8("honest"));
     const [[key, item] = expect.fail()] = [...node.items];
@@ -214,7 +214,7 @@ describe("dht", () => {
     expect(details.maxBytes).toBe(4_999);
   });
 
-  it("follows a pointer to the first URL that gives the bytes with the hash", async () => {
+  it("M8: follows a pointer to the first URL that gives the bytes with the hash", async () => {
     const body = new Uint8Array(5_000).fill(1);
     const given = new Map<string, Uint8Array | null>();
     const asked: string[] = [];

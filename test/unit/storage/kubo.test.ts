@@ -127,7 +127,7 @@ describe("kubo", () => {
     }
   });
 
-  it("reads what the node holds itself; its word for a miss is absence, every other error is not", async () => {
+  it("P6: reads what the node holds itself; its word for a miss is absence, every other error is not", async () => {
     const { server, storage, told } = await opened();
     told["block/get"] = { status: 200, body };
     expect(await storage.read(path, options)).toEqual({ bytes: body, tag: null });
