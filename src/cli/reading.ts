@@ -152,7 +152,7 @@ export async function openStore(
     const isWritable = setting.writable === true;
     return { setting, reader, provider: isWritable ? provider : null, urlReader, close: () => opened.close() };
   } catch (error) {
-    throw withUrl("store", setting.url, error);
+    throw withUrl("store", setting.url, withPlace(setting, error));
   }
 }
 
@@ -178,6 +178,18 @@ function named<T>(what: string, url: string, create: () => T): T {
   } catch (error) {
     throw withUrl(what, url, error);
   }
+}
+
+/** Says which of several stores a wrong or missing setting belongs to, and where credentials may stand. */
+function withPlace({ url, credentialsFile }: StoreSetting, error: unknown): unknown {
+  if (!isHawserError(error, "INPUT_CONFIG_INVALID") || !error.details.setting.startsWith("stores.")) return error;
+  const { setting, reason } = error.details;
+  const isKeyless = setting === "stores.credentials" && credentialsFile === undefined;
+  const ways = isKeyless
+    ? "; name a credentialsFile in the configuration file, or set the variables of hawser --help"
+    : "";
+  const message = `The store ${JSON.stringify(url.slice(0, 80))}: ${setting}: ${reason}${ways}.`;
+  return new HawserError("INPUT_CONFIG_INVALID", message, { setting, reason: `${reason}${ways}` });
 }
 
 /** Says which of several URLs is the wrong one. The library does not show it, since it may hold a password. */

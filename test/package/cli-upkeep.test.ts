@@ -62,6 +62,9 @@ describe("status, mirror and repair", () => {
     const neither = await runCli(["mirror", "alice"], { env });
     expect(neither.stderr).toContain("--to: expected a store to copy to");
     expect(neither.exitCode).toBe(2);
+    const keyless = await runCli(["mirror", "alice", "--to", "s3://bucket/alice"], { env });
+    expect(keyless.stderr).toMatch(/The store "s3:\/\/bucket\/alice": .*accessKeyId.*credentialsFile/);
+    expect(keyless.exitCode).toBe(2);
     for (const words of [
       ["status", "nobody"],
       ["mirror", "nobody", "--to", world.file("x")],
