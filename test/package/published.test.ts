@@ -131,7 +131,7 @@ describe("in a browser's bundle", () => {
         // The message has only the first of the errors, in an order that differs from run to run.
         const { errors } = await bundling.then(
           () => expect.fail(`${name} was bundled`),
-          (error: BuildFailure) => error,
+          (error: unknown) => error as BuildFailure,
         );
         expect(errors.map(({ text }) => text).join("\n"), name).toContain('Could not resolve "node:');
       }
