@@ -44,7 +44,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ["bench/**/*.mjs", "scripts/**/*.mjs", "test/checks/*.mjs", "test/browser/*.mjs", "test/crash/*.mjs"],
+    files: [
+      "bench/**/*.mjs",
+      "scripts/**/*.mjs",
+      "test/checks/*.mjs",
+      "test/browser/*.mjs",
+      "test/servers/*.mjs",
+      "test/crash/*.mjs",
+    ],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { parserOptions: { project: null } },
     rules: { "no-restricted-imports": "off" },

@@ -11,6 +11,7 @@ const CONTENT_RANGE = /^bytes ([0-9]{1,15})-([0-9]{1,15})\/([0-9]{1,15}|\*)$/;
 /** What a read puts into its request, and how its answer is read. */
 export interface HttpReadPlan {
   readonly headers: Readonly<Record<string, string>>;
+  readonly cache: RequestCache;
   /** Of the exchange: a server that knows no ranges sends the whole. */
   readonly maxBytes: number;
   readonly bodyStatuses: readonly number[];
@@ -23,14 +24,23 @@ export interface HttpReadPlan {
  *
  * @throws INPUT_INVALID for a range that is none
  */
-export function planHttpRead({ range, maxBytes }: Pick<StorageReadOptions, "range" | "maxBytes">): HttpReadPlan {
-  if (range === undefined) return { headers: {}, maxBytes, bodyStatuses: [200], result: httpReadResult };
+export function planHttpRead({
+  kind,
+  range,
+  maxBytes,
+}: Pick<StorageReadOptions, "kind" | "range" | "maxBytes">): HttpReadPlan {
+  if (range === undefined) {
+    const cache = kind === "record" ? "no-store" : "default";
+    return { headers: {}, cache, maxBytes, bodyStatuses: [200], result: httpReadResult };
+  }
   assertRange(range);
   // No header can ask for no bytes.
   const last = Math.max(range.end - 1, range.start);
   return {
     // A browser sends this without preflight, and every runtime then asks for a body that is not compressed.
     headers: { range: `bytes=${range.start}-${last}` },
+    // Chromium's cache answers with the Content-Range of another part that it has.
+    cache: "no-store",
     maxBytes: Math.max(maxBytes, last + 1, limits.recordBodyMaxBytes),
     bodyStatuses: [200, 206],
     result: (url, answer) => {

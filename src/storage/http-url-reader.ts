@@ -62,7 +62,7 @@ export function createUrlReader(
         url: parsed,
         shownUrl: url,
         headers: plan.headers,
-        cache: readOptions.kind === "record" ? "no-store" : "default",
+        cache: plan.cache,
         signal: readOptions.signal,
         maxBytes: plan.maxBytes,
         bodyStatuses: plan.bodyStatuses,

@@ -93,7 +93,7 @@ class HttpStorage implements StorageProvider {
       url,
       shownUrl: url.href,
       headers: { ...(await resolveHeaders(this.#headers, "GET")), ...plan.headers },
-      cache: options.kind === "record" ? "no-store" : "default",
+      cache: plan.cache,
       signal: options.signal,
       maxBytes: plan.maxBytes,
       bodyStatuses: plan.bodyStatuses,

@@ -152,7 +152,7 @@ class BucketStorage implements S3Storage {
       method: "GET",
       url,
       headers: plan.headers,
-      cache: options.kind === "record" ? "no-store" : "default",
+      cache: plan.cache,
       signal: options.signal,
       maxBytes: plan.maxBytes,
       bodyStatuses: plan.bodyStatuses,

@@ -145,7 +145,7 @@ class WebdavStorage implements StorageProvider {
     const plan = planHttpRead(options);
     const answer = await this.#server.send("GET", path, {
       headers: plan.headers,
-      cache: options.kind === "record" ? "no-store" : "default",
+      cache: plan.cache,
       maxBytes: plan.maxBytes,
       bodyStatuses: plan.bodyStatuses,
       progress: progressOf(options.kind, this.#progress),

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const program = fileURLToPath(new URL("program.mjs", import.meta.url));
+const readerProgram = fileURLToPath(new URL("program.mjs", import.meta.url));
 
 /** A server for the pages under test, on a port of its own and so an origin of its own. */
 export interface Site extends AsyncDisposable {
@@ -14,10 +14,12 @@ export interface Site extends AsyncDisposable {
 }
 
 /**
- * Serves the program twice: `/bundled` as esbuild makes it for an application, `/unbundled` as the files of the package
+ * Serves a program twice: `/bundled` as esbuild makes it for an application, `/unbundled` as the files of the package
  * with an import map. `/sandboxed` has the bundled one in a frame without an origin.
+ *
+ * @param program - its file; by default the one that reads and keeps
  */
-export async function startSite(): Promise<Site> {
+export async function startSite(program = readerProgram): Promise<Site> {
   const files = new Map<string, string | Uint8Array>([
     ["/bundled", page('<script type="module" src="/bundle/program.js"></script>')],
     [
@@ -26,7 +28,7 @@ export async function startSite(): Promise<Site> {
     ],
     ["/sandboxed", page('<iframe sandbox="allow-scripts" src="/bundled"></iframe>')],
     ["/program.mjs", readFileSync(program)],
-    ...(await bundle()),
+    ...(await bundle(program)),
   ]);
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://site");
@@ -52,7 +54,7 @@ const page = (content: string): string =>
   `<!doctype html><title>hawser</title><link rel="icon" href="data:,">${content}`;
 
 /** As an application would bundle it, with the writer in files that are loaded later. */
-async function bundle(): Promise<readonly (readonly [string, Uint8Array])[]> {
+async function bundle(program: string): Promise<readonly (readonly [string, Uint8Array])[]> {
   const { outputFiles } = await build({
     entryPoints: { program },
     absWorkingDir: root,

@@ -26,13 +26,20 @@ const MODULE_NAMES = [
   "auth_basic",
   "dav",
   "dav_fs",
+  "headers",
 ];
 /** Characters beyond ASCII show that credentials go out as UTF-8. */
 const USERNAME = "ålice";
 const PASSWORD = "pässword:1";
 
+/** How Apache is set up. */
+export interface ApacheOptions {
+  /** Lines for its folder, which say who may do what. Default: whoever logs in may do everything. */
+  readonly rules?: string | undefined;
+}
+
 /** Starts Apache on an empty folder. */
-export async function startApache(): Promise<Apache> {
+export async function startApache({ rules = "Require valid-user" }: ApacheOptions = {}): Promise<Apache> {
   const dir = await mkdtemp(join(tmpdir(), "hawser-apache-"));
   const folder = join(dir, "files");
   await mkdir(folder);
@@ -56,7 +63,7 @@ export async function startApache(): Promise<Apache> {
     "AuthType Basic",
     "AuthName files",
     `AuthUserFile ${dir}/users`,
-    "Require valid-user",
+    rules,
     "</Directory>",
   ];
   await writeFile(join(dir, "httpd.conf"), `${config.join("\n")}\n`);

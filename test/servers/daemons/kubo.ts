@@ -23,10 +23,12 @@ export interface KuboNode extends AsyncDisposable {
 export interface KuboNodeOptions {
   /** Token that its RPC asks for as `Authorization: Bearer`. Default: none is needed. */
   readonly token?: string | undefined;
+  /** Further settings. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Starts a node with an empty repository. */
-export async function startKubo({ token }: KuboNodeOptions = {}): Promise<KuboNode> {
+export async function startKubo({ token, settings: further = {} }: KuboNodeOptions = {}): Promise<KuboNode> {
   const dir = await mkdtemp(join(tmpdir(), "hawser-kubo-"));
   const [apiPort = 0, gatewayPort = 0] = await freePorts(2);
   const env = { IPFS_PATH: join(dir, "repository"), IPFS_TELEMETRY: "off" };
@@ -44,6 +46,7 @@ export async function startKubo({ token }: KuboNodeOptions = {}): Promise<KuboNo
     ...(token === undefined
       ? {}
       : { "API.Authorizations": { test: { AuthSecret: `bearer:${token}`, AllowedPaths: ["/api/v0"] } } }),
+    ...further,
   };
   for (const [name, value] of Object.entries(settings)) await ipfs("config", "--json", name, JSON.stringify(value));
   const apiUrl = `http://127.0.0.1:${apiPort}`;

@@ -17,10 +17,16 @@ export interface NginxOptions {
   readonly folder?: string | undefined;
   /** Whether it takes PUT and DELETE. Default false. */
   readonly writable?: boolean | undefined;
+  /** Directives of the `http` block, and of a `location` that is the folder. Default: none. */
+  readonly directives?: { readonly http: string; readonly location: string } | undefined;
 }
 
 /** Starts nginx. */
-export async function startNginx({ folder, writable = false }: NginxOptions = {}): Promise<Nginx> {
+export async function startNginx({
+  folder,
+  writable = false,
+  directives = { http: "", location: "" },
+}: NginxOptions = {}): Promise<Nginx> {
   const dir = await mkdtemp(join(tmpdir(), "hawser-nginx-"));
   const root = folder ?? join(dir, "files");
   await mkdir(root, { recursive: true });
@@ -33,10 +39,11 @@ export async function startNginx({ folder, writable = false }: NginxOptions = {}
     ...(process.getuid?.() === 0 ? ["user root;"] : []),
     `daemon off; worker_processes 1; pid ${dir}/pid; error_log ${dir}/errors;`,
     "events {}",
-    "http {",
+    `http { ${directives.http}`,
     `access_log off; ${places.join(" ")}`,
     `server { listen 127.0.0.1:${port}; root ${root}; client_max_body_size 8m;`,
     ...(writable ? ["dav_methods PUT DELETE; create_full_put_path on;"] : []),
+    `location / { ${directives.location}\n}`,
     "} }",
   ];
   await writeFile(join(dir, "nginx.conf"), `${config.join("\n")}\n`);
