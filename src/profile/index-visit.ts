@@ -25,6 +25,8 @@ export interface VisitOptions<T> {
   readonly maxParallel: number;
   /** Leaves out everything up to this path; nodes that lead beyond it are visited. Default: nothing. */
   readonly after?: string | undefined;
+  /** Nodes that cannot be had before it ends. Default 100,000. */
+  readonly maxUnread?: number | undefined;
   readonly signal: AbortSignal | undefined;
   /** Entries for which it is false are left out. */
   readonly matches: (entry: IndexEntry) => boolean;
@@ -43,14 +45,14 @@ interface Pending<T> {
  *
  * Unlike a listing it goes on where a node cannot be had, so it does not prove the shape of the index (P5).
  *
- * @throws NETWORK_TIME_LIMIT above 100,000 nodes that cannot be had: an index that names one node at many places costs its
- * owner nothing; NETWORK_ABORTED, and what `visit` throws
+ * @throws NETWORK_TIME_LIMIT above `maxUnread` nodes that cannot be had: an index that names one node at many places
+ * costs its owner nothing; NETWORK_ABORTED, and what `visit` throws
  */
 export async function* visitIndex<T>(
   root: IndexNode,
   options: VisitOptions<T>,
 ): AsyncGenerator<{ readonly step: IndexStep; readonly value: T }, void, undefined> {
-  const { maxParallel, after = "", matches, visit } = options;
+  const { maxParallel, after = "", maxUnread = limits.indexMaxUnread, matches, visit } = options;
   const running = new Set<AbortController>();
   let isOver = false;
   const stop = (): void => {
@@ -97,7 +99,7 @@ export async function* visitIndex<T>(
       yield { step: next.step, value };
       if (next.step.kind === "entry") continue;
       if (node !== null) open(node, next.step.prefix);
-      else if (++unread > limits.indexMaxUnread) throw tooManyUnread();
+      else if (++unread > maxUnread) throw tooManyUnread(maxUnread);
     }
   } finally {
     options.signal?.removeEventListener("abort", stop);
@@ -123,8 +125,7 @@ function childrenOf(children: readonly (string | null)[], parent: string, after:
   });
 }
 
-function tooManyUnread(): HawserError<"NETWORK_TIME_LIMIT"> {
-  const max = limits.indexMaxUnread;
+function tooManyUnread(max: number): HawserError<"NETWORK_TIME_LIMIT"> {
   return new HawserError("NETWORK_TIME_LIMIT", `More than ${max} nodes of the index cannot be had.`, {
     limit: "index nodes that cannot be had",
     max,
