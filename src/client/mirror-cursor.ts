@@ -5,16 +5,23 @@ import { sha256 } from "../crypto/hash.js";
 import { HawserError } from "../errors.js";
 import { limits } from "../limits.js";
 import type { Cache, Clock, StorageProvider } from "../ports.js";
+import { keyPath } from "../profile/entry.js";
 
 /** Items between two times that the place is kept. */
 const KEEP_EVERY = 256;
 
 /** How far the objects of a profile were copied. */
 export interface MirrorPlace {
-  /** Index path up to which every object and node is at every target. */
-  readonly path: string;
-  /** The first and the last of them, by their hash: whoever goes on from here looks whether the targets have these. */
+  /**
+   * The first and the last of what is at every target, by their hash: whoever goes on from here looks whether the targets
+   * have these. The last is the key of an object.
+   */
   readonly witnesses: readonly [string, string];
+}
+
+/** Index path up to which every object and node is at every target: that of the last of them, and nothing else's. */
+export function pathOfPlace({ witnesses: [, last] }: MirrorPlace): string {
+  return keyPath(`i:${last}`);
 }
 
 /** What the place of a mirror belongs to. */
@@ -33,7 +40,6 @@ export class MirrorCursor {
   readonly #key: string;
   #place: MirrorPlace | null = null;
   #first: string | null = null;
-  #last: string | null = null;
   #blocked = false;
   #since = 0;
 
@@ -49,7 +55,7 @@ export class MirrorCursor {
     const { cache, clock, profileHash } = this.#run;
     const bytes = await cache.get(this.#key);
     if (bytes === null) return null;
-    const kept = decode(bytes);
+    const kept = decodeMirrorPlace(bytes);
     if (kept?.profileHash !== profileHash) return null;
     const ageMs = clock.nowMs() - kept.atMs;
     return ageMs < 0 || ageMs > limits.mirrorResumeMs ? null : kept.place;
@@ -58,22 +64,20 @@ export class MirrorCursor {
   /** Goes on from a place of {@link load}. */
   resume(place: MirrorPlace): void {
     this.#place = place;
-    [this.#first, this.#last] = place.witnesses;
+    [this.#first] = place.witnesses;
   }
 
   /**
    * Takes note of the next item in the order of the index. After one that is not everywhere the place stays.
    *
-   * @param hash - what of it lies at the targets
-   * @param path - the entry's path; null for a node
+   * @param hash - what of it lies at the targets: a node, or the object of an entry; null for what has none here
    */
-  async note(hash: string | null, path: string | null, isEverywhere: boolean): Promise<void> {
-    if (!isEverywhere) this.#blocked = true;
-    if (this.#blocked) return;
+  async note(hash: string | null, kind: "node" | "entry", isEverywhere: boolean): Promise<void> {
+    if (!isEverywhere || hash === null) this.#blocked = true;
+    if (this.#blocked || hash === null) return;
     this.#first ??= hash;
-    this.#last = hash ?? this.#last;
-    if (path === null || this.#first === null || this.#last === null) return;
-    this.#place = { path, witnesses: [this.#first, this.#last] };
+    if (kind === "node") return;
+    this.#place = { witnesses: [this.#first, hash] };
     if (++this.#since % KEEP_EVERY === 0) await this.keep();
   }
 
@@ -82,8 +86,7 @@ export class MirrorCursor {
     const place = this.#place;
     if (place === null || this.#since === 0) return;
     const { cache, clock, profileHash } = this.#run;
-    const { path, witnesses } = place;
-    const value = utf8(encodeJson({ profileHash, atMs: clock.nowMs(), path, witnesses }));
+    const value = encodeMirrorPlace({ profileHash, atMs: clock.nowMs(), place });
     await cache.update(this.#key, () => ({ value, result: undefined }));
   }
 
@@ -95,20 +98,30 @@ export class MirrorCursor {
   }
 }
 
+/** A place as it is kept. */
+export interface KeptPlace {
+  readonly profileHash: string;
+  readonly atMs: number;
+  readonly place: MirrorPlace;
+}
+
+/** The bytes under which a place is kept. */
+export function encodeMirrorPlace({ profileHash, atMs, place: { witnesses } }: KeptPlace): Uint8Array {
+  return utf8(encodeJson({ profileHash, atMs, witnesses }));
+}
+
 /** What an entry says; null where it is damaged, which costs only time. */
-function decode(
-  bytes: Uint8Array,
-): { readonly profileHash: string; readonly atMs: number; readonly place: MirrorPlace } | null {
+export function decodeMirrorPlace(bytes: Uint8Array): KeptPlace | null {
   const fail = (): HawserError => new HawserError("CACHE_CORRUPT", "Damaged.", { key: "mirror", reason: "damaged" });
   try {
     const json = parseJson(bytes, { fail, maxDepth: 2 });
     if (!isJsonObject(json)) return null;
-    const { profileHash, atMs, path, witnesses } = json;
-    if (typeof profileHash !== "string" || typeof atMs !== "number" || !isHex(path, 32)) return null;
-    if (!Array.isArray(witnesses)) return null;
+    const { profileHash, atMs, witnesses, ...rest } = json;
+    if (!isHex(profileHash, 32) || typeof atMs !== "number" || Object.keys(rest).length > 0) return null;
+    if (!Array.isArray(witnesses) || witnesses.length !== 2) return null;
     const [first, last] = witnesses as readonly unknown[];
     if (!isHex(first, 32) || !isHex(last, 32)) return null;
-    return { profileHash, atMs, place: { path, witnesses: [first, last] } };
+    return { profileHash, atMs, place: { witnesses: [first, last] } };
   } catch {
     return null;
   }

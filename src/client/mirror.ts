@@ -10,7 +10,7 @@ import { parseNode } from "../profile/index-node.js";
 import { type IndexStep, type Visited, visitIndex } from "../profile/index-visit.js";
 import { type Profile, parseProfile } from "../profile/profile.js";
 import { objectPath, recordPath } from "../route/layout.js";
-import { MirrorCursor } from "./mirror-cursor.js";
+import { MirrorCursor, pathOfPlace } from "./mirror-cursor.js";
 import { copyObject, loadObject, type ObjectToCopy } from "./mirror-object.js";
 import { fetchOptions, type MirrorPlaces, targetsOf } from "./mirror-places.js";
 import { copyRecord } from "./mirror-record.js";
@@ -110,20 +110,23 @@ class Mirror {
 
   /** Where an earlier run was cut off, if what it left there is still at every target. */
   async #placeToResume(): Promise<string | undefined> {
-    const place = this.#options.resume === false ? null : await this.#cursor.load();
-    if (place === null) return undefined;
-    const { signal } = this.#options;
+    const { signal, resume } = this.#options;
+    const place = resume === false ? null : await this.#cursor.load();
     const fetch = fetchOptions(this.#places, "object", limits.objectMaxBytes, signal);
     const looked = await Promise.all(
       targetsOf(this.#places, "object").flatMap((target) =>
-        place.witnesses.map((hash) => target.look(objectPath(hash), hash, fetch)),
+        (place?.witnesses ?? []).map((hash) => target.look(objectPath(hash), hash, fetch)),
       ),
     );
     throwIfAborted(signal, "The mirror");
-    // Another place with the same label, or one that was emptied in between, has to be filled from the start.
-    if (looked.length === 0 || looked.some(({ verdict }) => verdict !== "present")) return undefined;
-    this.#cursor.resume(place);
-    return place.path;
+    if (place !== null && looked.length > 0 && looked.every(({ verdict }) => verdict === "present")) {
+      this.#cursor.resume(place);
+      return pathOfPlace(place);
+    }
+    // Another place with the same label, or one that was emptied in between, has to be filled from the start. Were this run
+    // cut off before it has a place of its own, the next one would go on from the old one, over gaps. An outage proves none.
+    if (looked.every(({ verdict }) => verdict !== "unknown")) await this.#cursor.forget();
+    return undefined;
   }
 
   /** Nodes and objects. @returns whether there may be records */
@@ -142,8 +145,7 @@ class Mirror {
         await this.#tell(value);
         const { outcomes } = value.item;
         const isEverywhere = outcomes.every(({ outcome }) => outcome === "stored" || outcome === "held");
-        const path = step.kind === "entry" ? step.path : null;
-        await this.#cursor.note(value.hash, path, isEverywhere);
+        await this.#cursor.note(value.hash, step.kind, isEverywhere);
       }
       await this.#cursor.keep();
     } catch (error) {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { memoryCache } from "../../src/cache/memory.js";
+import { HawserError } from "../../src/errors.js";
 import type { Cache, StorageProvider } from "../../src/index.js";
 import { objectPath } from "../../src/route/layout.js";
 import { ReaderWorld } from "../unit/client/reader-world.js";
@@ -60,6 +61,12 @@ async function cutOff(copy: StorageProvider, cache: Cache, at: number, isBefore:
   );
   expect(ended).toBe(controller.signal.aborted ? "NETWORK_ABORTED" : "whole");
   return target.calls;
+}
+
+/** The paths of all objects, in the order of the index. */
+async function objectOrder(): Promise<readonly string[]> {
+  const { items } = await mirrored(world.reader({ storage: [home] }), "resume", { to: emptyStore("order") });
+  return items.flatMap(({ kind, path }) => (kind === "object" && path !== null ? [path] : []));
 }
 
 async function goOn(copy: StorageProvider, cache: Cache) {
@@ -122,6 +129,46 @@ describe("the place of a mirror", () => {
     const { copy, cache } = await late();
     for (const path of name.paths) await copy.remove(path);
     expect((await goOn(copy, cache)).result.resumed).toBe(false);
+  });
+
+  it.each(["that looks at everything anew", "at a target that lost some"])(
+    "does not lead over what a later run %s found to be nowhere",
+    async (how) => {
+      const { copy, cache } = await late();
+      const order = await objectOrder();
+      // Nobody has the first any more: the next run gets no place of its own.
+      const [lost = ""] = order;
+      await copy.remove(lost);
+      const gappy = wrapped(home, {
+        read: (path, options) => (path === lost ? Promise.resolve(null) : home.read(path, options)),
+      });
+      if (how.startsWith("at")) for (const path of order.slice(1)) await copy.remove(path);
+      const controller = new AbortController();
+      const cut = world.reader({ storage: [gappy], cache }).mirror("resume", {
+        to: copy,
+        signal: controller.signal,
+        resume: how.startsWith("at"),
+        onItem: ({ kind }) => {
+          if (kind === "record") controller.abort();
+        },
+      });
+      await expect(cut).rejects.toMatchObject({ code: "NETWORK_ABORTED" });
+      const { result, items } = await mirrored(world.reader({ storage: [gappy], cache }), "resume", { to: copy });
+      expect(items.some(({ path }) => path === lost)).toBe(true);
+      expect(result).toMatchObject({ complete: false, resumed: false });
+    },
+  );
+
+  it("survives an outage of the target", async () => {
+    const { copy, cache } = await late();
+    const down = wrapped(copy, {
+      read: async () => {
+        throw new HawserError("NETWORK_UNREACHABLE", "Down.", { url: "copy", reason: "down" });
+      },
+    });
+    const reader = world.reader({ storage: [home], cache, storagePolicy: { attempts: 1 } });
+    await expect(reader.mirror("resume", { to: down })).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    expect((await goOn(copy, cache)).result.resumed).toBe(true);
   });
 
   it("does not count where the caller says so, and is forgotten once a mirror came to its end", async () => {
