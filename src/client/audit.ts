@@ -12,8 +12,7 @@ import type { IndexEntry, Route } from "../profile/entry.js";
 import { parseNode } from "../profile/index-node.js";
 import { type IndexStep, type Visited, visitIndex } from "../profile/index-visit.js";
 import { type Profile, parseProfile } from "../profile/profile.js";
-import { ReadBudget } from "../route/budget.js";
-import { type FetchOptions, fetchAll } from "../route/fetch.js";
+import { fetchAll } from "../route/fetch.js";
 import { joinBase, objectPath, recordPath } from "../route/layout.js";
 import { providerReplica } from "../route/replicas.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
@@ -22,6 +21,7 @@ import { type AuditPlace, auditPlaces } from "./audit-places.js";
 import type { AuditedItem, AuditedReplica, AuditOptions, FoundAudit } from "./audited.js";
 import { cachedObject } from "./documents.js";
 import { contextOf } from "./early.js";
+import { fetchOptions, type ItemReader } from "./item-fetch.js";
 import { type OpenedName, openName } from "./open-name.js";
 import type { ReaderCore } from "./reader-core.js";
 import type { NotFound } from "./results.js";
@@ -41,11 +41,13 @@ class Audit {
   readonly #core: ReaderCore;
   readonly #opened: OpenedName;
   readonly #options: AuditOptions;
+  readonly #reading: ItemReader;
 
   constructor(core: ReaderCore, opened: OpenedName, options: AuditOptions) {
     this.#core = core;
     this.#opened = opened;
     this.#options = options;
+    this.#reading = { core, timeoutMs: options.timeoutMs };
   }
 
   async *items(maxParallel: number): AsyncGenerator<AuditedItem, void, undefined> {
@@ -144,7 +146,7 @@ class Audit {
     const maxDataBytes = this.#options.maxBytes;
     const replies = await fetchAll(
       places.map(({ replica }) => replica),
-      this.#fetch("record", recordBodyLimit({ maxDataBytes }), places.length, signal),
+      fetchOptions(this.#reading, "record", recordBodyLimit({ maxDataBytes }), signal, places.length),
     );
     const checked = verifyReplies({ context, publicKey, replies, maxDataBytes });
     const nowMs = clock.nowMs();
@@ -188,24 +190,7 @@ class Audit {
     maxBytes: number,
     signal: AbortSignal | undefined,
   ): Promise<AskedObject> {
-    return askObject(places, hash, this.#fetch("object", maxBytes, places.length, signal));
-  }
-
-  /** Each item has the time of a read of its own, and as many requests as it has replicas. */
-  #fetch(kind: "record" | "object", maxBytes: number, places: number, signal: AbortSignal | undefined): FetchOptions {
-    const { clock, policy } = this.#core.parts;
-    const { timeoutMs } = this.#options;
-    const maxRequests = Math.max(limits.readMaxRequests, places);
-    // What a place that failed of late has is just what is to be found out.
-    return {
-      clock,
-      kind,
-      maxBytes,
-      signal,
-      policy,
-      everybody: true,
-      budget: new ReadBudget({ clock, timeoutMs, maxRequests, signal }),
-    };
+    return askObject(places, hash, fetchOptions(this.#reading, "object", maxBytes, signal, places.length));
   }
 }
 

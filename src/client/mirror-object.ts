@@ -6,7 +6,8 @@ import { fetchFirstValid } from "../route/fetch-first.js";
 import { objectPath } from "../route/layout.js";
 import { objectReplicas } from "../route/replicas.js";
 import { cachedObject } from "./documents.js";
-import { fetchOptions, type MirrorPlaces, sourcesOf, targetsOf } from "./mirror-places.js";
+import { fetchOptions } from "./item-fetch.js";
+import { type MirrorPlaces, sourcesOf, targetsOf } from "./mirror-places.js";
 import type { MirrorOutcome } from "./mirrored.js";
 
 /** An object to copy. */

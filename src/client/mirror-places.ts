@@ -1,7 +1,4 @@
-import { limits } from "../limits.js";
 import type { StorageReader, StoredKind } from "../ports.js";
-import { ReadBudget } from "../route/budget.js";
-import type { FetchOptions } from "../route/fetch.js";
 import { keepersOf } from "../route/replicas.js";
 import type { MirrorTarget } from "./mirror-target.js";
 import type { ReaderCore } from "./reader-core.js";
@@ -34,29 +31,4 @@ export function sourcesOf({ core, from, targets }: MirrorPlaces, kind: StoredKin
   if (from !== null) return keepersOf(from, kind);
   const own = new Set<StorageReader>(targets.map(({ provider }) => provider));
   return keepersOf(core.parts.storage, kind).filter((provider) => !own.has(provider));
-}
-
-/** How the replicas of one item are asked: with the time of a read of its own. */
-export function fetchOptions(
-  { core, timeoutMs }: MirrorPlaces,
-  kind: StoredKind,
-  maxBytes: number,
-  signal: AbortSignal | undefined,
-  replicas = 0,
-): FetchOptions & { readonly timeoutMs: number } {
-  const { clock, policy } = core.parts;
-  const { recordTimeoutMs, objectTimeoutMs } = policy?.settings ?? limits;
-  const callMs = kind === "record" ? recordTimeoutMs : objectTimeoutMs;
-  const maxRequests = Math.max(limits.readMaxRequests, replicas);
-  return {
-    clock,
-    kind,
-    maxBytes,
-    signal,
-    policy,
-    // Whether a place that failed of late has the data is what is to be found out.
-    everybody: true,
-    timeoutMs: Math.min(callMs, timeoutMs ?? callMs),
-    budget: new ReadBudget({ clock, timeoutMs, maxRequests, signal }),
-  };
 }

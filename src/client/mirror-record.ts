@@ -17,7 +17,8 @@ import { recordPath } from "../route/layout.js";
 import { recordReplicas } from "../route/replicas.js";
 import { assertEpochReachable, requireEffectiveKey } from "../route/route.js";
 import { contextOf } from "./early.js";
-import { fetchOptions, type MirrorPlaces, sourcesOf, targetsOf } from "./mirror-places.js";
+import { fetchOptions } from "./item-fetch.js";
+import { type MirrorPlaces, sourcesOf, targetsOf } from "./mirror-places.js";
 import { lostAttempt, type MirrorTarget } from "./mirror-target.js";
 import type { MirrorOutcome } from "./mirrored.js";
 

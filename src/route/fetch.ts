@@ -81,7 +81,7 @@ export async function fetchOne(replica: Replica, options: FetchOptions): Promise
 }
 
 /** ms that one replica has. */
-export function timeoutOf({ timeoutMs, policy, kind }: FetchOptions): number {
+export function timeoutOf({ timeoutMs, policy, kind }: Pick<FetchOptions, "timeoutMs" | "policy" | "kind">): number {
   if (timeoutMs !== undefined) return timeoutMs;
   if (kind === "record") return policy?.settings.recordTimeoutMs ?? limits.recordTimeoutMs;
   return policy?.settings.objectTimeoutMs ?? limits.objectTimeoutMs;
