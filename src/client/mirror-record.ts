@@ -78,14 +78,17 @@ export async function copyRecord(
   const kept = from === null ? await cache.get(recordKey(context)) : null;
   const copies: ReplicaReply[] = kept === null ? [] : [{ label: "cache", outcome: "bytes", bytes: kept, tag: null }];
   const counts = (i: number): boolean => from === null || from.some((one) => one === replicas[i]?.provider);
-  const newest = selectNewest({
-    route,
-    checked: [...checked.filter((_, i) => counts(i)), ...verify(copies)],
-    cached: await readFloor(cache, floorKey(context)),
-    nowMs: clock.nowMs(),
-  });
+  const known = { route, cached: await readFloor(cache, floorKey(context)), nowMs: clock.nowMs() };
+  const select = (given: readonly CheckedReply[]): NewestRecord =>
+    selectNewest({ ...known, checked: [...given, ...verify(copies)] });
+  const newest = select(checked.filter((_, i) => counts(i)));
   const { candidate, ver } = newest;
-  if (candidate === null) return nothingToCopy(targets, whyNothing(route.id, newest, checked), ver);
+  // M9: what a target holds is not copied, but may be the other side of a fork.
+  const all = select(checked);
+  const forked = all.forked && all.ver === ver;
+  if (candidate === null || forked) {
+    return nothingToCopy(targets, whyNothing(route.id, { ver, forked }, checked), ver);
+  }
 
   const surveyed = replicas.flatMap((replica, i): SurveyedReplica[] => {
     const [reply, one] = [replies[i], checked[i]];
@@ -129,7 +132,11 @@ function nothingToCopy(targets: readonly MirrorTarget[], attempt: Attempt, ver: 
   return { ver, size: 0, outcomes: targets.map(({ label }) => ({ label, outcome: "unavailable", attempt })) };
 }
 
-function whyNothing(id: string, { forked, ver }: NewestRecord, checked: readonly CheckedReply[]): Attempt {
+function whyNothing(
+  id: string,
+  { forked, ver }: Omit<NewestRecord, "candidate">,
+  checked: readonly CheckedReply[],
+): Attempt {
   const because = (code: string, message: string): Attempt => ({ label: id, code, message });
   if (forked) return because("RECORD_FORKED", `Two data are signed under version ${ver}; neither is copied.`);
   const served = checked.flatMap((reply) => (reply.kind === "verified" ? [reply.candidate.record.ver] : []));
