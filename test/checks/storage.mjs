@@ -88,8 +88,26 @@ export const checks = [
     source: "src/client/mirror-record.ts",
     remove: "cached: await readFloor(cache, floorKey(context)),",
     put: "cached: null,",
-    test: "test/unit/client/mirror.test.ts",
+    test: "test/unit/client/mirror-records.test.ts",
     name: "M5: does not spread a record that is older than what the reader has seen",
+  },
+  {
+    step: "M9",
+    check: "A fork of which only a target shows the other branch is not copied.",
+    source: "src/client/mirror-record.ts",
+    remove: "candidate === null || forked",
+    put: "candidate === null",
+    test: "test/adversary/replicas-mirror.test.ts",
+    name: "M9: whose other branch only a target has is told, and copied to nobody",
+  },
+  {
+    step: "U1",
+    check: "An index that names nodes that nobody has at many places is not visited without end.",
+    source: "src/profile/index-visit.ts",
+    remove: "else if (++unread > maxUnread) throw tooManyUnread(maxUnread);",
+    put: "",
+    test: "test/unit/profile/index-visit.test.ts",
+    name: "U1: ends above so many nodes that cannot be had",
   },
   {
     step: "I2",
@@ -107,7 +125,7 @@ export const checks = [
     remove: `      if (verdict === "unknown") return { label, outcome: "failed", attempt };
 `,
     put: "",
-    test: "test/unit/client/mirror.test.ts",
+    test: "test/unit/client/mirror-targets.test.ts",
     name: "P6: leaves a target alone of which it cannot tell what it holds",
   },
   {
@@ -116,7 +134,7 @@ export const checks = [
     source: "src/client/mirror-target.ts",
     remove: `if (verdict === "present") return { label, outcome: "stored", attempt: null };`,
     put: `if (verdict !== "unknown") return { label, outcome: "stored", attempt: null };`,
-    test: "test/unit/client/mirror.test.ts",
+    test: "test/unit/client/mirror-targets.test.ts",
     name: "I2, M8: does not believe a target that says that it stored",
   },
   {
@@ -145,7 +163,7 @@ export const checks = [
     source: "src/storage/dht.ts",
     remove: `if (!isDhtItem({ ...item, publicKey, salt })) throw`,
     put: `if (false) throw`,
-    test: "test/unit/storage/dht.test.ts",
+    test: "test/unit/storage/dht-read.test.ts",
     name: "M8: an item of a node that lies about it (BEP44) does not leave it",
   },
   {
@@ -154,7 +172,7 @@ export const checks = [
     source: "src/storage/dht.ts",
     remove: "bytes !== null && encodeHex(sha256(bytes)) === hash",
     put: "bytes !== null",
-    test: "test/unit/storage/dht.test.ts",
+    test: "test/unit/storage/dht-read.test.ts",
     name: "M8: follows a pointer to the first URL that gives the bytes with the hash",
   },
   {
@@ -163,7 +181,7 @@ export const checks = [
     source: "src/storage/dht.ts",
     remove: `if (item === null && answers === 0) throw unreachable(this.label, "no node of it answered");`,
     put: "",
-    test: "test/unit/storage/dht.test.ts",
+    test: "test/unit/storage/dht-read.test.ts",
     name: "P6: silence of all nodes is not absence, and not a place to write to",
   },
   {

@@ -1,35 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
 import { memoryCache } from "../../../src/cache/memory.js";
-import { HawserError } from "../../../src/errors.js";
-import type { ProgressEvent, StorageProvider } from "../../../src/index.js";
-import { limits } from "../../../src/limits.js";
-import { mutableEntry } from "../../../src/profile/entry.js";
+import type { ProgressEvent } from "../../../src/index.js";
 import { objectPath } from "../../../src/route/layout.js";
 import { settle } from "../fake-clock.js";
 import { fails, wrapped } from "../route/places.js";
 import { ReaderWorld, recordPathOf, routeOf } from "./reader-world.js";
-import { contentsOf, emptyStore, found, mirrored, outcomes, publish } from "./upkeep-world.js";
+import { contentsOf, emptyStore, mirrored, noting, outcomes, publish } from "./upkeep-world.js";
 
 let world: ReaderWorld;
 beforeAll(async () => {
   world = await ReaderWorld.start({ sources: 1, stores: 1 });
 });
 afterAll(() => world.close());
-
-/** A store that notes the paths that were written. */
-function noting(store: StorageProvider): { readonly store: StorageProvider; readonly written: string[] } {
-  const written: string[] = [];
-  return {
-    written,
-    store: wrapped(store, {
-      write: (path, body, options) => {
-        written.push(path);
-        return store.write(path, body, options);
-      },
-    }),
-  };
-}
 
 describe("a mirror", () => {
   it("copies everything: objects and nodes, then records, the profile last", async () => {
@@ -94,105 +77,6 @@ describe("a mirror", () => {
     expect(result).toMatchObject({ complete: true, providers: [{ stored: 0 }] });
   });
 
-  it("leaves a newer record at the target alone, and says so", async () => {
-    const home = emptyStore("home");
-    const { name, routes } = await publish(world, "newer", [home], { objects: 0, records: 1 });
-    const [route = routeOf("x")] = routes;
-    const ahead = noting(emptyStore("ahead"));
-    await world.putRecord(name, route, { ver: 9, data: "ahead" }, [ahead.store]);
-    ahead.written.length = 0;
-    // From one place alone: otherwise the target's own record is the newest there is.
-    const reader = world.reader({ storage: [home] });
-    const { result, items } = await mirrored(reader, "newer", { to: ahead.store, from: [home] });
-    expect(outcomes(items)).toContain("record ahead: moved moved");
-    expect(ahead.written.filter((path) => path.startsWith("records/"))).toEqual([]);
-    expect(result).toMatchObject({ complete: true, providers: [{ moved: 1 }] });
-    const back = emptyStore("back");
-    expect((await mirrored(reader, "newer", { to: [ahead.store, back] })).result.complete).toBe(true);
-    expect(await contentsOf(back, { paths: [recordPathOf(name, route)] })).toEqual(
-      await contentsOf(ahead.store, { paths: [recordPathOf(name, route)] }),
-    );
-  });
-
-  it("M9: copies neither side of a fork", async () => {
-    const [a, b] = [emptyStore("a"), emptyStore("b")];
-    const { name, routes } = await publish(world, "forked", [a, b], { objects: 0, records: 1 });
-    const [route = routeOf("x")] = routes;
-    await world.putRecord(name, route, { ver: 2, data: "one" }, [a]);
-    await world.putRecord(name, route, { ver: 2, data: "two" }, [b]);
-    const copy = emptyStore("copy");
-    const { result, items } = await mirrored(world.reader({ storage: [a, b] }), "forked", { to: [copy, a] });
-    expect(outcomes(items)).toEqual(
-      expect.arrayContaining(["record copy: unavailable RECORD_FORKED", "record a: unavailable RECORD_FORKED"]),
-    );
-    expect(result.complete).toBe(false);
-    expect(await copy.read(recordPathOf(name, route), { kind: "record", maxBytes: 2 ** 21 })).toBeNull();
-  });
-
-  it("M5: does not spread a record that is older than what the reader has seen", async () => {
-    const home = emptyStore("home");
-    const { name, routes } = await publish(world, "replay", [home], { objects: 0, records: 1 });
-    const [route = routeOf("x")] = routes;
-    const cache = memoryCache();
-    const reader = world.reader({ storage: [home], cache });
-    const old = world.sign(name, route, { ver: 1, data: "old" });
-    await world.putRecord(name, route, { ver: 4, data: "seen" }, [home]);
-    await reader.getMutable("replay", route.id);
-    await home.write(recordPathOf(name, route), old, { kind: "record" });
-    const pulled = await mirrored(reader, "replay", { to: emptyStore("copy"), from: [home] });
-    expect(outcomes(pulled.items)).toContain("record copy: unavailable RECORD_STALE");
-    // What the cache kept is as good as a replica's, and heals.
-    const repaired = found(await reader.repair("replay", { to: home }));
-    expect(repaired).toMatchObject({ complete: true, providers: [{ stored: 1 }] });
-    expect(await world.reader({ storage: [home] }).getMutable("replay", route.id)).toMatchObject({ ver: 4 });
-  });
-
-  it("M2, M3, M6: copies no record that readers would refuse", async () => {
-    const home = emptyStore("home");
-    const high = routeOf("high", { epoch: 4_000_000 });
-    const junk = routeOf("junk");
-    const profileHash = await world.putProfile("refuse", { entries: [mutableEntry(high), mutableEntry(junk)] }, [home]);
-    const name = await world.register("refuse", profileHash);
-    await world.putRecord(name, high, { ver: 1, data: "x" }, [home]);
-    await home.write(recordPathOf(name, junk), utf8("junk"), { kind: "record" });
-    const copy = emptyStore("copy");
-    const { items } = await mirrored(world.reader({ storage: [home] }), "refuse", { to: copy });
-    expect(outcomes(items)).toEqual(
-      expect.arrayContaining([
-        "record copy: unavailable ROUTE_EPOCH_INVALID",
-        "record copy: unavailable RECORD_UNVERIFIED",
-      ]),
-    );
-    for (const route of [high, junk]) {
-      expect(await copy.read(recordPathOf(name, route), { kind: "record", maxBytes: 2 ** 21 })).toBeNull();
-    }
-  });
-
-  it("I2, M8: does not believe a target that says that it stored", async () => {
-    const home = emptyStore("home");
-    await publish(world, "liar", [home], { objects: 1, records: 1 });
-    const nothing = wrapped(emptyStore("liar"), { write: async () => "stored" });
-    const kept = emptyStore("mangler");
-    const mangler = wrapped(kept, {
-      write: (path, body, options) =>
-        kept.write(
-          path,
-          body.map((byte) => byte ^ 1),
-          options,
-        ),
-    });
-    const to = [nothing, mangler];
-    const { result, items } = await mirrored(world.reader({ storage: [home] }), "liar", { to });
-    expect(new Set(outcomes(items).map((line) => line.replace(/^\w+ /, "")))).toEqual(
-      new Set(["liar: failed STORAGE_LOST", "mangler: failed STORAGE_LOST"]),
-    );
-    expect(result.complete).toBe(false);
-    expect(result.providers.map(({ stored, failed }) => [stored, failed])).toEqual([
-      [0, 3],
-      [0, 3],
-    ]);
-  });
-
   it("I2: copies no bytes of a source that are not the object", async () => {
     const home = emptyStore("home");
     const { keys } = await publish(world, "mangled", [home], { objects: 1, records: 0 });
@@ -203,114 +87,6 @@ describe("a mirror", () => {
     expect(outcomes(items)).toContain("object copy: unavailable CONTENT_UNVERIFIED");
     expect(target.written).not.toContain(at);
     expect(result.complete).toBe(false);
-  });
-
-  it("P6: leaves a target alone of which it cannot tell what it holds", async () => {
-    const home = emptyStore("home");
-    await publish(world, "blind", [home], { objects: 1, records: 1 });
-    const blind = noting(emptyStore("blind"));
-    const target = wrapped(blind.store, {
-      read: async () => {
-        throw new HawserError("STORAGE_REFUSED", "No.", { label: "blind", reason: "no rights" });
-      },
-    });
-    const to = [target, emptyStore("lacking")];
-    const { result, items } = await mirrored(world.reader({ storage: [home] }), "blind", { to });
-    expect(new Set(outcomes(items).map((line) => line.replace(/^\w+ /, "")))).toEqual(
-      new Set(["blind: failed STORAGE_REFUSED", "lacking: stored"]),
-    );
-    expect(blind.written).toEqual([]);
-    expect(result.complete).toBe(false);
-  });
-
-  it("gives every provider an outcome, and one that fails stops no other", async () => {
-    const home = emptyStore("home");
-    const name = await publish(world, "several", [home], { objects: 2, records: 2 });
-    const full = wrapped(emptyStore("full"), {
-      write: async () => {
-        throw new HawserError("STORAGE_FULL", "No space.", { label: "full", reason: "no space" });
-      },
-    });
-    const good = emptyStore("good");
-    const { result, items } = await mirrored(world.reader({ storage: [home] }), "several", { to: [full, good] });
-    expect(new Set(outcomes(items).map((line) => line.replace(/^\w+ /, "")))).toEqual(
-      new Set(["full: failed STORAGE_FULL", "good: stored"]),
-    );
-    expect(result.providers.map(({ label, stored, failed }) => [label, stored, failed])).toEqual([
-      ["full", 0, name.paths.length],
-      ["good", name.paths.length, 0],
-    ]);
-    expect(await contentsOf(good, name)).toEqual(await contentsOf(home, name));
-  });
-
-  it("opens targets first, and does without one that cannot be opened", async () => {
-    const home = emptyStore("home");
-    const name = await publish(world, "opens", [home], { objects: 1, records: 1 });
-    const calls: string[] = [];
-    const noted = noting(emptyStore("opened"));
-    const opened = Object.assign(
-      wrapped(noted.store, {
-        write: (path, body, options) => {
-          calls.push("write");
-          return noted.store.write(path, body, options);
-        },
-      }),
-      { open: async () => void calls.push("open") },
-    );
-    const refused = Object.assign(emptyStore("refused"), {
-      open: async () => {
-        throw new HawserError("STORAGE_REFUSED", "No.", { label: "refused", reason: "no rights" });
-      },
-    });
-    const reader = world.reader({ storage: [home] });
-    const { items } = await mirrored(reader, "opens", { to: [opened, refused] });
-    expect(calls[0]).toBe("open");
-    expect(calls.filter((call) => call === "write")).toHaveLength(name.paths.length);
-    expect(outcomes(items)).toContain("record refused: failed STORAGE_REFUSED");
-    expect(outcomes(items)).toContain("profile refused: failed STORAGE_REFUSED");
-    await expect(reader.mirror("opens", { to: refused })).rejects.toMatchObject({
-      code: "STORAGE_UNAVAILABLE",
-      details: { attempts: [{ label: "refused", code: "STORAGE_REFUSED" }] },
-    });
-  });
-
-  it("ends where every target fails again and again, and not after each of a million items", async () => {
-    const home = emptyStore("home");
-    await publish(world, "dead", [home], { objects: 60, records: 0 });
-    let calls = 0;
-    const dead = wrapped(emptyStore("dead"), {
-      read: async () => {
-        calls++;
-        throw new HawserError("NETWORK_UNREACHABLE", "Gone.", { url: "dead", reason: "gone" });
-      },
-    });
-    const reader = world.reader({ storage: [home], storagePolicy: { attempts: 1 } });
-    await expect(reader.mirror("dead", { to: dead, maxParallel: 1 })).rejects.toMatchObject({
-      code: "STORAGE_UNAVAILABLE",
-      details: { attempts: [{ code: "NETWORK_UNREACHABLE" }] },
-    });
-    expect(calls).toBeLessThanOrEqual(limits.mirrorMaxFailures + 2);
-  });
-
-  it("keeps to the kinds that a provider keeps", async () => {
-    const home = emptyStore("home");
-    const name = await publish(world, "kinds", [home], { objects: 40, records: 2 });
-    const [records, objects] = [emptyStore("records"), emptyStore("objects")];
-    const to = [
-      Object.assign(records, { kinds: ["record"] as const }),
-      Object.assign(objects, { kinds: ["object"] as const }),
-    ];
-    const reader = world.reader({ storage: [home] });
-    const { result } = await mirrored(reader, "kinds", { to });
-    expect(result).toMatchObject({ complete: true, providers: [{ stored: 2 }, { stored: name.paths.length - 2 }] });
-    const alone = await mirrored(reader, "kinds", {
-      to: Object.assign(emptyStore("x"), { kinds: ["record"] as const }),
-    });
-    expect(alone.result).toMatchObject({ complete: true, providers: [{ stored: 2 }] });
-    for (const [path, bytes] of await contentsOf(records, name))
-      expect(bytes !== null).toBe(path.startsWith("records"));
-    for (const [path, bytes] of await contentsOf(objects, name))
-      expect(bytes !== null).toBe(path.startsWith("objects"));
   });
 
   it("goes on past objects and nodes that nobody has, and is not complete", async () => {
@@ -380,64 +156,5 @@ describe("a mirror", () => {
     const { result } = await mirrored(reader, "many", { to: target, maxParallel: 5 });
     expect(result).toMatchObject({ complete: true, providers: [{ stored: name.paths.length }] });
     expect(most).toBe(5);
-  });
-});
-
-describe("a repair", () => {
-  it("brings every provider to the newest state, with one read of each item", async () => {
-    const stores = ["a", "b", "c", "d", "e", "f"].map(emptyStore);
-    const [a = emptyStore(""), b = a, c = a, d = a, e = a, last = a] = stores;
-    const name = await publish(world, "repair", stores, { objects: 40, records: 3 });
-    const [route = routeOf("x")] = name.routes;
-    await world.putRecord(name.name, route, { ver: 2, data: "newest" }, [last]);
-    for (const path of name.paths) {
-      const kind = path.startsWith("objects/") ? "object" : "record";
-      await a.remove(path);
-      await b.write(path, utf8("corrupted"), { kind });
-      await c.write(path, new Uint8Array(0), { kind });
-    }
-    await d.remove(objectPath(name.profileHash));
-    await e.write(recordPathOf(name.name, route), utf8("{"), { kind: "record" });
-    let reads = 0;
-    const source = wrapped(last, {
-      read: (path, options) => {
-        reads++;
-        return last.read(path, options);
-      },
-    });
-    const repaired = found(await world.reader({ storage: [source] }).repair("repair", { to: [a, b, c, d, e] }));
-    expect(repaired.complete).toBe(true);
-    expect(repaired.providers.map(({ stored }) => stored)).toEqual([
-      name.paths.length,
-      name.paths.length,
-      name.paths.length,
-      2,
-      1,
-    ]);
-    const good = await contentsOf(last, name);
-    for (const store of stores) expect(await contentsOf(store, name)).toEqual(good);
-    // Objects come from targets that have them; the records are asked of everybody (M8).
-    expect(reads).toBeLessThanOrEqual(name.paths.length);
-  });
-
-  it("looks at everything in every run", async () => {
-    const home = emptyStore("home");
-    const name = await publish(world, "again", [home], { objects: 5, records: 0 });
-    const copy = emptyStore("copy");
-    const reader = world.reader({ storage: [home] });
-    const controller = new AbortController();
-    let seen = 0;
-    const cut = reader.mirror("again", {
-      to: copy,
-      signal: controller.signal,
-      maxParallel: 1,
-      onItem: () => {
-        if (++seen === 4) controller.abort();
-      },
-    });
-    await expect(cut).rejects.toMatchObject({ code: "NETWORK_ABORTED" });
-    await copy.write(objectPath(name.keys[0] ?? ""), utf8("damage"), { kind: "object" });
-    expect(found(await reader.repair("again", { to: copy }))).toMatchObject({ complete: true, resumed: false });
-    expect(await contentsOf(copy, name)).toEqual(await contentsOf(home, name));
   });
 });

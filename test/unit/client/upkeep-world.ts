@@ -90,6 +90,20 @@ export function emptyStore(label: string): StorageProvider {
   return memoryStorage({ label });
 }
 
+/** A store that notes the paths that were written. */
+export function noting(store: StorageProvider): { readonly store: StorageProvider; readonly written: string[] } {
+  const written: string[] = [];
+  return {
+    written,
+    store: wrapped(store, {
+      write: (path, body, options) => {
+        written.push(path);
+        return store.write(path, body, options);
+      },
+    }),
+  };
+}
+
 export function found<T extends { readonly found: boolean }>(result: T): T & { readonly found: true } {
   if (!result.found) throw new Error("not found");
   return result as T & { readonly found: true };

@@ -4,82 +4,13 @@ import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/bytes/bytes.js";
 import { encodeHex } from "../../../src/bytes/hex.js";
 import { HawserError } from "../../../src/errors.js";
-import type { StorageReader, UrlReader } from "../../../src/ports.js";
-import { createDht, type DhtOptions, type DhtStorage, dht } from "../../../src/storage/dht.js";
-import { type DhtItem, dhtSalt, dhtSignedBytes, isDhtItem } from "../../../src/storage/dht-item.js";
-import { createDhtSign } from "../../../src/storage/dht-key.js";
-import { type DhtNode, type DhtNodeOptions, loadDht } from "../../../src/storage/dht-node.js";
+import { createDht, dht } from "../../../src/storage/dht.js";
+import { isDhtItem } from "../../../src/storage/dht-item.js";
+import { loadDht } from "../../../src/storage/dht-node.js";
 import { FakeClock } from "../fake-clock.js";
 import { OBJECT_PATH, RECORD_PATH } from "./contract.js";
-import { dhtKeys } from "./dht-keys.js";
+import { keys, kind, NodeDouble, open, options, put } from "./dht-world.js";
 import { expectCode } from "./expect-code.js";
-
-const options = { kind: "record", maxBytes: 10_000 } as const;
-const kind = "record";
-
-/** A double of a DHT's nodes, which keep one item a key and salt. */
-class NodeDouble implements DhtNode {
-  readonly items = new Map<string, DhtItem>();
-  readonly put: (item: DhtItem) => Promise<{ nodes: number; isOutrun: boolean }>;
-  answers = 5;
-  /** What nodes say to a put, in turn; then they do as BEP44 says. */
-  readonly told: { nodes: number; isOutrun: boolean }[] = [];
-  readonly sent: DhtItem[] = [];
-  met = 0;
-  closed = 0;
-
-  constructor() {
-    this.put = async (item) => {
-      this.sent.push(item);
-      const told = this.told.shift();
-      if (told !== undefined) return told;
-      if (!isDhtItem(item)) return { nodes: 0, isOutrun: false };
-      const key = this.key(item.publicKey, item.salt);
-      if ((this.items.get(key)?.seq ?? -1) >= item.seq) return { nodes: 0, isOutrun: true };
-      this.items.set(key, item);
-      return { nodes: 3, isOutrun: false };
-    };
-  }
-  key(publicKey: Uint8Array, salt: Uint8Array): string {
-    return `${encodeHex(publicKey)}/${encodeHex(salt)}`;
-  }
-  async meet(): Promise<void> {
-    this.met++;
-  }
-  get: DhtNode["get"] = async (publicKey, salt) => ({
-    answers: this.answers,
-    item: this.items.get(this.key(publicKey, salt)) ?? null,
-  });
-  async close(): Promise<void> {
-    this.closed++;
-  }
-}
-
-const keys = dhtKeys("mine");
-interface World {
-  readonly node: NodeDouble;
-  readonly storage: DhtStorage;
-  readonly opened: DhtNodeOptions[];
-}
-function open(more: Partial<DhtOptions> = {}, node = new NodeDouble()): World {
-  const opened: DhtNodeOptions[] = [];
-  const storage = createDht({ ...keys, bootstrap: ["a.example:6881"], ...more }, async (given) => {
-    opened.push(given);
-    return node;
-  });
-  return { node, storage, opened };
-}
-async function put(node: NodeDouble, seq: number, value: Uint8Array): Promise<void> {
-  const unsigned = { publicKey: keys.publicKey, salt: dhtSalt(RECORD_PATH), seq, value };
-  const signature = (await createDhtSign(keys)?.(dhtSignedBytes(unsigned))) ?? expect.fail();
-  await node.put({ ...unsigned, signature });
-}
-const place = (url: string | null): StorageReader => ({
-  label: "place",
-  publicBaseUrl: null,
-  urlOf: () => url,
-  read: () => Promise.reject(new Error("not asked")),
-});
 
 describe("dht", () => {
   it("says what it is, and opens nothing before it is used", async () => {
@@ -146,37 +77,6 @@ describe("dht", () => {
     await expectCode("NETWORK_UNREACHABLE", () => storage.write(RECORD_PATH, utf8("x"), { kind }));
   });
 
-  it("P6: silence of all nodes is not absence, and not a place to write to", async () => {
-    const { node, storage } = open();
-    expect(await storage.read(RECORD_PATH, options)).toBeNull();
-    node.answers = 0;
-    await expectCode("NETWORK_UNREACHABLE", () => storage.read(RECORD_PATH, options));
-    await expectCode("NETWORK_UNREACHABLE", () => storage.write(RECORD_PATH, utf8("x"), { kind }));
-    expect(node.sent).toEqual([]);
-  });
-
-  it("M8: an item of a node that lies about it (BEP44) does not leave it", async () => {
-    const { node, storage } = open();
-    await put(node, 1, utf8("honest"));
-    const [[key, item] = expect.fail()] = [...node.items];
-    for (const lie of [
-      { ...item, value: utf8("forged") },
-      { ...item, seq: 2 },
-      { ...item, signature: new Uint8Array(64) },
-      // Rightly signed, but by another key or for another path.
-      await foreign(dhtKeys("other"), dhtSalt(RECORD_PATH)),
-      await foreign(keys, dhtSalt("records/regtest/alice/x@5.json")),
-    ]) {
-      node.items.set(key, lie);
-      await expectCode("NETWORK_ANSWER_INVALID", () => storage.read(RECORD_PATH, options));
-      await expectCode("NETWORK_ANSWER_INVALID", () => storage.write(RECORD_PATH, utf8("x"), { kind }));
-    }
-    node.items.set(key, item);
-    expect((await storage.read(RECORD_PATH, options))?.bytes).toEqual(utf8("honest"));
-    await put(node, 3, Uint8Array.of(0, 9));
-    await expectCode("NETWORK_ANSWER_INVALID", () => storage.read(RECORD_PATH, options));
-  });
-
   it("refuses what a DHT cannot do, before anything is sent", async () => {
     const { node, storage, opened } = open();
     const body = utf8("x");
@@ -199,83 +99,6 @@ describe("dht", () => {
     await expectCode("NETWORK_ABORTED", async () => storage.open?.({ signal }));
     expect([node.sent, opened]).toEqual([[], []]);
     expect(await storage.remove(RECORD_PATH)).toBe(false);
-  });
-
-  it("U1: a body or a pointer to one above maxBytes is not fetched", async () => {
-    const follow: UrlReader = { opens: () => true, readUrl: () => expect.fail() };
-    const { storage } = open({ pointTo: [place("https://p.example/x")], follow });
-    await storage.write(RECORD_PATH, utf8("12345"), { kind });
-    expect((await storage.read(RECORD_PATH, { kind, maxBytes: 5 }))?.bytes).toEqual(utf8("12345"));
-    await expectCode("NETWORK_TOO_LARGE", () => storage.read(RECORD_PATH, { kind, maxBytes: 4 }));
-    await storage.write(RECORD_PATH, new Uint8Array(5_000), { kind });
-    const { details } = await expectCode("NETWORK_TOO_LARGE", () =>
-      storage.read(RECORD_PATH, { kind, maxBytes: 4_999 }),
-    );
-    expect(details.maxBytes).toBe(4_999);
-  });
-
-  it("M8: follows a pointer to the first URL that gives the bytes with the hash", async () => {
-    const body = new Uint8Array(5_000).fill(1);
-    const given = new Map<string, Uint8Array | null>();
-    const asked: string[] = [];
-    const follow: UrlReader = {
-      opens: (url) => !url.startsWith("ftp:"),
-      readUrl: async (url, { maxBytes }) => {
-        asked.push(url);
-        expect(maxBytes).toBe(5_000);
-        const bytes = given.get(url);
-        if (bytes === undefined) throw new HawserError("NETWORK_UNREACHABLE", "x", { url, reason: "x" });
-        return bytes;
-      },
-    };
-    const urls = ["https://1.example", "ftp://2.example", "https://3.example", "https://4.example"];
-    const places = [place(null), ...urls.map(place)];
-    const { storage } = open({ pointTo: places, follow });
-    await storage.write(RECORD_PATH, body, { kind });
-    given.set("https://3.example", body.slice().fill(2));
-    given.set("https://4.example", body);
-    expect((await storage.read(RECORD_PATH, options))?.bytes).toEqual(body);
-    expect(asked).toEqual(["https://1.example", "https://3.example", "https://4.example"]);
-    given.set("https://4.example", null);
-    const error = await expectCode("NETWORK_ANSWER_INVALID", () => storage.read(RECORD_PATH, options));
-    expect(error.cause).toMatchObject({ code: "NETWORK_UNREACHABLE" });
-    const caller = new AbortController();
-    given.delete("https://1.example");
-    const aborting: UrlReader = {
-      opens: () => true,
-      readUrl: () => {
-        caller.abort();
-        return Promise.reject(new Error("aborted"));
-      },
-    };
-    const { storage: other, node } = open({ pointTo: places, follow: aborting });
-    await other.write(RECORD_PATH, body, { kind });
-    await expectCode("NETWORK_ABORTED", () => other.read(RECORD_PATH, { ...options, signal: caller.signal }));
-    await expectCode("STORAGE_UNSUPPORTED", () => open({}, node).storage.read(RECORD_PATH, options));
-  });
-
-  it("opens URLs of records under any key, in their one form, and no other", async () => {
-    const { node, storage } = open();
-    await storage.write(RECORD_PATH, utf8("by URL"), { kind });
-    const url = storage.urlOf(RECORD_PATH) ?? "";
-    const reader = open({ ...dhtKeys("other") }, node).storage;
-    expect(reader.opens(url)).toBe(true);
-    expect(await reader.readUrl(url, options)).toEqual(utf8("by URL"));
-    const hex = encodeHex(keys.publicKey);
-    for (const wrong of [
-      `dht:${hex}/${OBJECT_PATH}`,
-      `dht:${hex}/records/../x`,
-      `dht:${hex}/`,
-      `dht:${hex}`,
-      `dht:${hex.toUpperCase()}/${RECORD_PATH}`,
-      `dht://${hex}/${RECORD_PATH}`,
-      `DHT:${hex}/${RECORD_PATH}`,
-      `dht:${hex}/${RECORD_PATH}\n`,
-      "https://a.example",
-    ]) {
-      expect(reader.opens(wrong), wrong).toBe(false);
-      await expectCode("INPUT_URL_INVALID", () => reader.readUrl(wrong, options));
-    }
   });
 
   it("stores again what it stored and nobody replaced", async () => {
@@ -364,9 +187,3 @@ describe("dht", () => {
     await Promise.all([storage.close(), nameless.close()]);
   });
 });
-
-async function foreign({ publicKey, secretKey }: typeof keys, salt: Uint8Array): Promise<DhtItem> {
-  const unsigned = { publicKey, salt, seq: 9, value: utf8("foreign") };
-  const signature = (await createDhtSign({ publicKey, secretKey })?.(dhtSignedBytes(unsigned))) ?? expect.fail();
-  return { ...unsigned, signature };
-}
