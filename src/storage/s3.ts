@@ -124,8 +124,9 @@ class BucketStorage implements S3Storage {
     this.#probes = conditional === "probe";
     this.#conditional = conditional === true;
     this.#progress = options.progress;
-    const { region, minWriteGapMs } = this.#place;
-    this.#gap = new WriteGap({ minWriteGapMs: options.minWriteGapMs ?? minWriteGapMs, clock, label: this.label });
+    const { region } = this.#place;
+    const { minWriteGapMs = this.#place.minWriteGapMs } = options;
+    this.#gap = new WriteGap({ minWriteGapMs, clock, label: this.label });
     this.#connection = new S3Connection({ label: this.label, region, credentials, clock });
   }
 

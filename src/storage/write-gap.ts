@@ -104,7 +104,8 @@ export class WriteGap {
   }
 
   async #pause(key: string, signal: AbortSignal | undefined): Promise<void> {
-    const nowMs = this.#forget();
+    const nowMs = this.#nowMs();
+    this.#forgetBefore(nowMs);
     const endedMs = this.#endedMs.get(key);
     try {
       if (endedMs !== undefined) await this.#clock.delay(endedMs + this.minWriteGapMs - nowMs, signal);
@@ -116,19 +117,17 @@ export class WriteGap {
   }
 
   #remember(key: string): void {
-    const nowMs = this.#forget();
+    // Behind those of earlier ends, also where it was among them.
     this.#endedMs.delete(key);
-    this.#endedMs.set(key, nowMs);
+    this.#endedMs.set(key, this.#nowMs());
   }
 
   /** Drops what has no gap left to keep. */
-  #forget(): number {
-    const nowMs = this.#nowMs();
+  #forgetBefore(nowMs: number): void {
     for (const [key, endedMs] of this.#endedMs) {
       if (endedMs + this.minWriteGapMs > nowMs) break;
       this.#endedMs.delete(key);
     }
-    return nowMs;
   }
 
   /** Never goes back: a clock that is set back must make nothing wait longer than the gap. */
