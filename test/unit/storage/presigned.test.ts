@@ -247,6 +247,7 @@ describe("presigned", () => {
     caller.abort();
     await given;
     expect(events).toEqual(["sign PUT a 0", "PUT a 1 0", "sign PUT b 0", "PUT b x 0"]);
+    expect(clock.pending).toBe(1);
     await clock.advance(1_000);
     expect(await second).toBe("stored");
     await clock.advance(1_000);

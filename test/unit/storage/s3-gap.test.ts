@@ -7,7 +7,7 @@ import { FakeClock, settle } from "../fake-clock.js";
 import { RECORD_PATH } from "./contract.js";
 import { expectCode } from "./expect-code.js";
 import { at, s3Servers, write } from "./s3-opened.js";
-import { CREDENTIALS, fault } from "./s3-server.js";
+import { CREDENTIALS, fault, type S3ServerOptions } from "./s3-server.js";
 import { reply } from "./serve.js";
 
 const { service, answering } = s3Servers();
@@ -15,7 +15,7 @@ const OTHER_PATH = "records/regtest/alice/other@5.json";
 const START_MS = 1_700_000_000_000;
 
 /** A double that says when it got which request, by a clock that stands still. */
-async function timed(options: Parameters<typeof service>[0] = {}) {
+async function timed(options: S3ServerOptions = {}) {
   const clock = new FakeClock(START_MS);
   const got: string[] = [];
   const server = await service({
@@ -158,7 +158,21 @@ describe("s3: the gap between writes of one key", () => {
   });
 
   it("is kept by a probe, which open() waits for within its time", async () => {
-    const { clock, got, server } = await timed();
+    const writtenMs = new Map<string, number>();
+    // As R2 says that it does.
+    const oncePerSecond: S3ServerOptions["instead"] = ({ method, path }, response) => {
+      const lastMs = writtenMs.get(path) ?? 0;
+      if (method === "GET") return false;
+      writtenMs.set(path, clock.nowMs());
+      if (clock.nowMs() - lastMs >= 1_000) return false;
+      reply(response, 429, fault("TooManyRequests"));
+      return true;
+    };
+    const { clock, got, server } = await timed({ instead: oncePerSecond });
+    const hasty = at(server, { conditional: undefined, clock });
+    const error = await expectCode("NETWORK_STATUS", openProvider(hasty, { clock }));
+    expect(error.details.status).toBe(429);
+    got.length = 0;
     const storage = at(server, { ...gap, conditional: undefined, clock: passing(clock) });
     await openProvider(storage, { clock });
     expect(storage.conditional).toBe(true);
@@ -191,7 +205,7 @@ describe("s3: the gap between writes of one key", () => {
     [{ endpoint: "https://account.r2.cloudflarestorage.com", style: "virtual-hosted", region: "us-east-1" }, 1_000],
     [{ endpoint: "https://account.r2.cloudflarestorage.com", minWriteGapMs: 0 }, 0],
     [{ endpoint: "https://account.r2.cloudflarestorage.com", minWriteGapMs: 250 }, 250],
-    [{ endpoint: "https://r2.cloudflarestorage.com.evil.example" }, 0],
+    [{ endpoint: "https://a.r2.cloudflarestorage.com.evil.example" }, 0],
     [{ endpoint: "https://notr2.cloudflarestorage.com" }, 0],
     [{ endpoint: "https://s3.example", minWriteGapMs: 60_000 }, 60_000],
     [{}, 0],

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { WRITE_GAP_MAX_MS, WriteGap } from "../../../src/storage/write-gap.js";
 import { FakeClock, settle } from "../fake-clock.js";
@@ -104,7 +105,7 @@ describe("WriteGap", () => {
   });
 
   it("an abort ends what waits behind another, at once, and keeps the order of the rest", async () => {
-    const { gap, clock, sent, write } = paced();
+    const { clock, sent, write } = paced();
     const callers = [new AbortController(), new AbortController()] as const;
     const first = write("a", "one", undefined, 500);
     const second = write("a", "two");
@@ -118,9 +119,21 @@ describe("WriteGap", () => {
     await clock.advance(10_000);
     await Promise.all([first, second, fourth]);
     expect(sent).toEqual(["one 0", "two 1500", "four 2500"]);
-    // An abort of one that was sent is not heard here any more.
-    await write("a", "six");
-    expect(gap.remembered).toBe(1);
+  });
+
+  it("an abort of one whose turn has come takes nobody else out of the row, and no signal is heard for longer", async () => {
+    const { clock, sent, write } = paced();
+    const [aborted, kept] = [new AbortController(), new AbortController()];
+    const first = write("a", "one", kept.signal, 500);
+    const second = expectCode("NETWORK_ABORTED", write("a", "two", aborted.signal));
+    const third = write("a", "three", kept.signal);
+    await clock.advance(1_000);
+    aborted.abort();
+    await second;
+    await clock.advance(500);
+    await Promise.all([first, third]);
+    expect(sent).toEqual(["one 0", "three 1500"]);
+    expect(getEventListeners(kept.signal, "abort")).toEqual([]);
   });
 
   it("an abort that came before asks for no turn; one that comes as the gap ends sends nothing", async () => {
@@ -157,6 +170,7 @@ describe("WriteGap", () => {
     const hanging = gap.run("a", caller.signal, () => new Promise<void>((resolve) => (answer = resolve)));
     const second = write("a", "two");
     const third = write("a", "three");
+    const fourth = write("a", "four");
     await clock.advance(5_000);
     expect(sent).toEqual([]);
     caller.abort();
@@ -173,6 +187,9 @@ describe("WriteGap", () => {
     await clock.advance(1);
     await third;
     expect(sent).toEqual(["two 6000", "three 7000"]);
+    await clock.advance(1_000);
+    await fourth;
+    expect(sent[2]).toBe("four 8000");
   });
 
   it("an abort after the end does not count as a write", async () => {
