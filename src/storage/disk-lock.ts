@@ -3,6 +3,19 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { open, readdir, readFile, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { isDiskFull } from "./disk-full.js";
+
+/** How a lock is taken. */
+export interface DiskLockOptions {
+  readonly timeoutMs: number;
+  readonly pause: (ms: number) => Promise<void>;
+  readonly nowMs: () => number;
+  /**
+   * Whether it is taken without a file where there is no space for one, for what makes space: nobody held it a moment
+   * before, and who comes now finds no space either. Default false.
+   */
+  readonly withoutSpace?: boolean | undefined;
+}
 
 /** A held lock. */
 export interface DiskLock {
@@ -29,7 +42,7 @@ const LONGEST_PAUSE_MS = 60;
 export async function takeDiskLock(
   directory: string,
   what: string,
-  options: { readonly timeoutMs: number; readonly pause: (ms: number) => Promise<void>; readonly nowMs: () => number },
+  options: DiskLockOptions,
 ): Promise<DiskLock | { readonly heldBy: string }> {
   const prefix = createHash("sha256").update(what).digest("hex").slice(0, 32);
   const abandoned: string[] = [];
@@ -39,7 +52,12 @@ export async function takeDiskLock(
     if (rival === null) {
       const token = randomBytes(12).toString("hex");
       const file = `${prefix}.${await ownIdentity()}.${token}`;
-      await (await open(join(directory, file), "wx")).close();
+      try {
+        await (await open(join(directory, file), "wx")).close();
+      } catch (error) {
+        if (options.withoutSpace !== true || !isDiskFull(error)) throw error;
+        return { token, abandoned, release: () => Promise.resolve() };
+      }
       rival = await findRival(directory, prefix, file, abandoned);
       if (rival === null) return { token, abandoned, release: () => remove(directory, file) };
       await remove(directory, file);

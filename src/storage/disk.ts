@@ -15,6 +15,7 @@ import type {
 } from "../ports.js";
 import { systemClock } from "../runtime/clock.js";
 import { makeDirectory } from "../runtime/make-directory.js";
+import { isDiskFull } from "./disk-full.js";
 import { type DiskLock, takeDiskLock } from "./disk-lock.js";
 import { diskName } from "./disk-name.js";
 import { parseStoragePath, publicUrl } from "./path.js";
@@ -101,11 +102,18 @@ class DiskStorage implements StorageProvider {
       if (root === null) return true;
       const parent = await this.#inside(root, join(root, ...segments.slice(0, -1)));
       if (parent === null) return true;
-      return this.#locked(path, options.signal, async () => {
+      const run = async (): Promise<boolean> => {
         await removeFile(join(parent, segments[segments.length - 1] ?? ""));
         await syncDirectory(parent);
         return true;
-      });
+      };
+      try {
+        return await this.#locked(path, options.signal, run, { withoutSpace: true });
+      } catch (error) {
+        // No room for the folder of locks, so that nobody holds one; and what is removed makes room.
+        if (isDiskFull(error)) return run();
+        throw error;
+      }
     });
   }
 
@@ -178,9 +186,15 @@ class DiskStorage implements StorageProvider {
     return real;
   }
 
-  async #locked<T>(path: string, signal: AbortSignal | undefined, run: (lock: DiskLock) => Promise<T>): Promise<T> {
+  async #locked<T>(
+    path: string,
+    signal: AbortSignal | undefined,
+    run: (lock: DiskLock) => Promise<T>,
+    { withoutSpace = false } = {},
+  ): Promise<T> {
     const lock = await takeDiskLock(await this.#makeParent([LOCK_DIRECTORY, ""]), path, {
       timeoutMs: LOCK_TIMEOUT_MS,
+      withoutSpace,
       pause: (ms) => systemClock.delay(ms, signal),
       nowMs: () => systemClock.nowMs(),
     });
@@ -198,12 +212,12 @@ class DiskStorage implements StorageProvider {
       return await run();
     } catch (error) {
       if (isHawserError(error)) throw error;
-      const code = errorCode(error);
-      if (code === "ENOSPC" || code === "EDQUOT") {
+      const code = errorCode(error) ?? "the file system failed";
+      if (isDiskFull(error)) {
         const details = { label: this.label, reason: code };
         throw new HawserError("STORAGE_FULL", `${this.label} has no space left: ${code}.`, details, { cause: error });
       }
-      throw this.#refused(code ?? "the file system failed", error);
+      throw this.#refused(code, error);
     }
   }
 
