@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { utf8 } from "../../src/bytes/bytes.js";
 import { startDevnet } from "../../src/devnet/index.js";
@@ -82,6 +84,7 @@ describe.skipIf(!canMount)("a writer with one of two stores on a disk that is fu
   it("W7: is told of each store, is refused where both are required, and finishes once there is room", async () => {
     const disk = opened.use(mountSmallDisk());
     const elsewhere = await mkdtemp(join(tmpdir(), "hawser-good-"));
+    opened.use({ [Symbol.asyncDispose]: () => rm(elsewhere, { recursive: true }) });
     const full = diskStorage(join(disk.folder, "data"), { label: "full" });
     const stores = [full, diskStorage(elsewhere, { label: "good" })];
     const devnet = opened.use(await startDevnet({ stores: 0 }));
@@ -124,6 +127,40 @@ describe.skipIf(!canMount)("a writer with one of two stores on a disk that is fu
     await reader.repair("alice", { to: [full] });
     const first = await readBy(full).getImmutable("alice", contentKey(utf8("first")));
     expect(first.found && first.data).toEqual(utf8("first"));
-    await rm(elsewhere, { recursive: true });
+  });
+});
+
+describe.skipIf(!canMount)("a cache on a disk that is full", () => {
+  const worker = fileURLToPath(new URL("../unit/cache/lmdb-worker.ts", import.meta.url));
+
+  it("M7: refuses updates, gives what it kept, goes on once there is room, and no process ends", async () => {
+    const disk = mountSmallDisk();
+    try {
+      // lmdb maps its files, and a page that does not fit would end this process with SIGBUS.
+      const run = (...args: readonly string[]): readonly string[] => {
+        const all = ["--import", "tsx", worker, join(disk.folder, "cache"), ...args];
+        const { status, signal, stdout } = spawnSync(process.execPath, all, { encoding: "utf8" });
+        expect({ status, signal }).toEqual({ status: 0, signal: null });
+        return stdout.trim().split("\n");
+      };
+      const filler = join(disk.folder, "filler");
+      const leave = (bytes: number): Promise<void> => writeFile(filler, new Uint8Array(disk.freeBytes() - bytes));
+      expect(run("count", "floor/a", "3")).toEqual(["1", "2", "3"]);
+      await leave(0);
+      expect(run("count", "floor/a", "1")).toEqual(["CACHE_UNAVAILABLE"]);
+      await rm(filler);
+      await leave(200_000);
+      const said = run("fill", "floor/b");
+      const kept = said.filter((line) => /^floor\/b\d+ 8000 kept$/.test(line));
+      // A write of which a part fitted is an input/output error to lmdb.
+      const refusal = /^floor\/b\d+ absent CACHE_UNAVAILABLE (?:No space left on device|Input\/output error)/;
+      const refused = said.filter((line) => refusal.test(line));
+      expect([kept.length + refused.length, kept.length > 3, refused.length > 3]).toEqual([60, true, true]);
+      await rm(filler);
+      expect(run("count", "floor/a", "1")).toEqual(["4"]);
+      expect(run("fill", "floor/b").filter((line) => line.endsWith(" 8000 kept"))).toHaveLength(60);
+    } finally {
+      await disk[Symbol.asyncDispose]();
+    }
   });
 });
