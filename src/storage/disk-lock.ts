@@ -3,19 +3,6 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { open, readdir, readFile, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { isDiskFull } from "./disk-full.js";
-
-/** How a lock is taken. */
-export interface DiskLockOptions {
-  readonly timeoutMs: number;
-  readonly pause: (ms: number) => Promise<void>;
-  readonly nowMs: () => number;
-  /**
-   * Whether it is taken without a file where there is no space for one, for what makes space: nobody held it a moment
-   * before, and who comes now finds no space either. Default false.
-   */
-  readonly withoutSpace?: boolean | undefined;
-}
 
 /** A held lock. */
 export interface DiskLock {
@@ -42,7 +29,7 @@ const LONGEST_PAUSE_MS = 60;
 export async function takeDiskLock(
   directory: string,
   what: string,
-  options: DiskLockOptions,
+  options: { readonly timeoutMs: number; readonly pause: (ms: number) => Promise<void>; readonly nowMs: () => number },
 ): Promise<DiskLock | { readonly heldBy: string }> {
   const prefix = createHash("sha256").update(what).digest("hex").slice(0, 32);
   const abandoned: string[] = [];
@@ -52,12 +39,7 @@ export async function takeDiskLock(
     if (rival === null) {
       const token = randomBytes(12).toString("hex");
       const file = `${prefix}.${await ownIdentity()}.${token}`;
-      try {
-        await (await open(join(directory, file), "wx")).close();
-      } catch (error) {
-        if (options.withoutSpace !== true || !isDiskFull(error)) throw error;
-        return { token, abandoned, release: () => Promise.resolve() };
-      }
+      await (await open(join(directory, file), "wx")).close();
       rival = await findRival(directory, prefix, file, abandoned);
       if (rival === null) return { token, abandoned, release: () => remove(directory, file) };
       await remove(directory, file);

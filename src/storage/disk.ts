@@ -108,9 +108,9 @@ class DiskStorage implements StorageProvider {
         return true;
       };
       try {
-        return await this.#locked(path, options.signal, run, { withoutSpace: true });
+        return await this.#locked(path, options.signal, run);
       } catch (error) {
-        // No room for the folder of locks, so that nobody holds one; and what is removed makes room.
+        // No room for a lock: nobody held one a moment before, who comes now gets none either, and this makes room.
         if (isDiskFull(error)) return run();
         throw error;
       }
@@ -186,15 +186,9 @@ class DiskStorage implements StorageProvider {
     return real;
   }
 
-  async #locked<T>(
-    path: string,
-    signal: AbortSignal | undefined,
-    run: (lock: DiskLock) => Promise<T>,
-    { withoutSpace = false } = {},
-  ): Promise<T> {
+  async #locked<T>(path: string, signal: AbortSignal | undefined, run: (lock: DiskLock) => Promise<T>): Promise<T> {
     const lock = await takeDiskLock(await this.#makeParent([LOCK_DIRECTORY, ""]), path, {
       timeoutMs: LOCK_TIMEOUT_MS,
-      withoutSpace,
       pause: (ms) => systemClock.delay(ms, signal),
       nowMs: () => systemClock.nowMs(),
     });

@@ -53,7 +53,7 @@ const READS = 2;
 /**
  * The layout of section 10 on an FTP server (RFC 959), for Node alone. A body is stored under a temporary name, its size
  * is asked for, and then it is renamed: readers see the old file or the new one where the server's rename replaces files
- * as POSIX has it. A crash or a broken connection may leave a temporary file (`@....tmp`) behind, which no reader asks for. No write is
+ * as POSIX has it. A crash or an abort may leave a temporary file (`@....tmp`) behind, which no reader asks for. No write is
  * conditional, and no part of a file can be read. Folders are made where they are missing, the base itself included; a
  * base that is not there reads as empty.
  *
