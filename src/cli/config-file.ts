@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { type Json, parseJson } from "../bytes/json.js";
 import { HawserError } from "../errors.js";
 import type { StorageSetting } from "../storage/open.js";
+import { WRITE_GAP_MAX_MS } from "../storage/write-gap.js";
 import type { Environment } from "./command.js";
 import { isMissing, readFileAtMost } from "./files.js";
 import type { SourceSetting } from "./source-url.js";
@@ -53,6 +54,7 @@ const store = z.strictObject({
   endpoint: z.optional(z.string()),
   region: z.optional(z.string()),
   style: z.optional(z.enum(["path", "virtual-hosted"])),
+  minWriteGapMs: z.optional(z.number().check(z.int(), z.minimum(0), z.maximum(WRITE_GAP_MAX_MS))),
   secure: z.optional(z.literal("explicit")),
   address: z.optional(z.string()),
   bootstrap: z.optional(texts),

@@ -37,6 +37,8 @@ export interface StorageSetting {
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
   readonly style?: "path" | "virtual-hosted" | undefined;
+  /** S3: ms - 0 to 60,000, between two writes of one key. Default: 1,000 for R2, else 0. */
+  readonly minWriteGapMs?: number | undefined;
   /** FTP: TLS from the first command on (`AUTH TLS`). Without it `ftp://` sends the password as it is. */
   readonly secure?: "explicit" | undefined;
   /** Gaia: whose storage it is. */
@@ -69,7 +71,8 @@ export interface OpenStorageContext {
  * Opens the store that a setting names. The code of each kind is loaded when one is named, so that nobody loads what is
  * not used. For Node: `file:`, `ftp:` and `dht:` need it.
  *
- * @throws INPUT_URL_INVALID, INPUT_CONFIG_INVALID for members that do not belong to the kind, or are missing
+ * @throws INPUT_URL_INVALID, INPUT_CONFIG_INVALID for members that do not belong to the kind, or are missing,
+ * INPUT_INVALID for numbers out of their range
  */
 export async function openStorage(
   setting: string | StorageSetting,
@@ -93,7 +96,7 @@ const MEMBERS: Readonly<
   http: [["writable", "conditional", "publicBaseUrl", "credentials"], ["token"]],
   disk: [["writable", "publicBaseUrl"], []],
   s3: [
-    ["writable", "conditional", "publicBaseUrl", "endpoint", "region", "style", "credentials"],
+    ["writable", "conditional", "publicBaseUrl", "endpoint", "region", "style", "minWriteGapMs", "credentials"],
     ["accessKeyId", "secretAccessKey", "sessionToken"],
   ],
   webdav: [
@@ -159,14 +162,15 @@ async function openPlace(place: StoragePlace, setting: StorageSetting, context: 
     }
     case "s3": {
       const { s3 } = await import("./s3.js");
-      const { endpoint, region, style } = setting;
+      const { endpoint, region, style, minWriteGapMs } = setting;
       const { accessKeyId, secretAccessKey, sessionToken } = credentials ?? {};
       if (accessKeyId === undefined || secretAccessKey === undefined) {
         throw badSetting("credentials", "S3 needs an accessKeyId and a secretAccessKey");
       }
       const { bucket, prefix } = place;
       const keys = { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
-      return both(s3({ ...common, bucket, prefix, endpoint, region, style, conditional, credentials: keys }));
+      const bucketAt = { bucket, prefix, endpoint, region, style };
+      return both(s3({ ...common, ...bucketAt, conditional, minWriteGapMs, credentials: keys }));
     }
     case "webdav": {
       const { webdav } = await import("./webdav.js");

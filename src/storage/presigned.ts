@@ -11,6 +11,7 @@ import type {
   WriteCondition,
   WriteOutcome,
 } from "../ports.js";
+import { systemClock } from "../runtime/clock.js";
 import { fetchHttp } from "../runtime/http-client.js";
 import { parseWebUrl } from "../runtime/web-url.js";
 import { http } from "./http.js";
@@ -21,6 +22,7 @@ import { progressOf, type StorageProgress } from "./progress.js";
 import { removeResult, type S3Answer, type S3Call, writeOutcome } from "./s3-answer.js";
 import { FAULT_MAX_BYTES, parseS3Fault } from "./s3-fault.js";
 import { kindOfPath } from "./s3-headers.js";
+import { WriteGap } from "./write-gap.js";
 
 /** What the application's server is asked to sign. */
 export interface SignRequest {
@@ -47,6 +49,11 @@ export interface PresignedStorageOptions {
   readonly publicBaseUrl: string;
   /** Whether the service honours conditions and `sign` signs them. Default false. */
   readonly conditional?: boolean | undefined;
+  /**
+   * ms - 0 to 60,000, between two writes or removals of one path that this object sends, as in `s3`; they wait their turn,
+   * and are signed when it comes. Default 0, since the service is not known before `sign` names it: give 1,000 for R2.
+   */
+  readonly minWriteGapMs?: number | undefined;
   /** Name in verdicts. Default: host and path of `publicBaseUrl`. */
   readonly label?: string | undefined;
   /** How long a server may be silent. Default: `limits`. */
@@ -63,7 +70,7 @@ export interface PresignedStorageOptions {
  * capability: it is in no error. A removal that `sign` does not sign is `STORAGE_UNSUPPORTED`. A `sign` that fails with
  * anything but a `HawserError` is `STORAGE_REFUSED`; other errors are those of `s3` and, for reads, of `http`.
  *
- * @throws INPUT_URL_INVALID
+ * @throws INPUT_URL_INVALID, INPUT_INVALID
  */
 export function presigned(options: PresignedStorageOptions): StorageProvider {
   return new PresignedStorage(options);
@@ -76,12 +83,14 @@ class PresignedStorage implements StorageProvider {
   readonly ranges = true;
   readonly #reader: StorageProvider;
   readonly #options: PresignedStorageOptions;
+  readonly #gap: WriteGap;
 
   constructor(options: PresignedStorageOptions) {
-    const { publicBaseUrl, label, progress, clock } = options;
+    const { publicBaseUrl, label, progress, clock, minWriteGapMs = 0 } = options;
     this.#options = options;
     this.#reader = http(publicBaseUrl, { label, progress, clock });
     this.label = this.#reader.label;
+    this.#gap = new WriteGap({ minWriteGapMs, clock: clock ?? systemClock, label: this.label });
     this.publicBaseUrl = publicBaseUrl;
     this.conditional = options.conditional ?? false;
   }
@@ -97,19 +106,24 @@ class PresignedStorage implements StorageProvider {
     if (condition !== undefined && !this.conditional) throw unsupported(this.label, "conditional write");
     // Copied before anything is awaited: the caller may reuse its buffer.
     const bytes = body.slice();
-    const [call, answer] = await this.#send({ method: "PUT", path, kind, condition, signal }, bytes);
+    const [call, answer] = await this.#change({ method: "PUT", path, kind, condition, signal }, bytes);
     return writeOutcome(call, answer, condition);
   }
 
   async remove(path: string, { signal }: CallOptions = {}): Promise<boolean> {
     parseStoragePath(path);
     throwIfAborted(signal, this.label);
-    const [call, answer] = await this.#send({ method: "DELETE", path, kind: kindOfPath(path), signal });
+    const [call, answer] = await this.#change({ method: "DELETE", path, kind: kindOfPath(path), signal });
     return removeResult(call, answer);
   }
 
   urlOf(path: string): string | null {
     return this.#reader.urlOf(path);
+  }
+
+  /** Signed when it is sent: what is signed early may have expired by then. */
+  #change(request: SignRequest, body?: Uint8Array): Promise<[S3Call, S3Answer]> {
+    return this.#gap.run(request.path, request.signal, () => this.#send(request, body));
   }
 
   async #send(request: SignRequest, body?: Uint8Array): Promise<[S3Call, S3Answer]> {

@@ -11,6 +11,8 @@ export interface S3Request
   extends Pick<HttpRequest, "url" | "body" | "signal" | "progress" | "cache" | "maxBytes" | "bodyStatuses"> {
   readonly method: "GET" | "PUT" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
+  /** ms - to wait before it is sent once more. Default 0. */
+  readonly repeatDelayMs?: number | undefined;
 }
 
 /** How a service is spoken to. */
@@ -43,12 +45,14 @@ export class S3Connection {
    */
   async send(request: S3Request): Promise<S3Answer> {
     const { label, clock } = this.#options;
+    const { repeatDelayMs = 0, signal } = request;
     const digest = await sha256Hex(request.body);
     const first = await this.#sendSigned(request, digest);
     if (!isSkewed(first)) return first;
     const skewMs = skewOf(first, clock.nowMs());
     if (skewMs === null || Math.abs(skewMs) > MAX_SKEW_MS) throw clockSkew(label, skewMs);
     this.#offsetMs = skewMs;
+    if (repeatDelayMs > 0) await clock.delay(repeatDelayMs, signal);
     const second = await this.#sendSigned(request, digest);
     if (isSkewed(second)) throw clockSkew(label, skewMs);
     return second;

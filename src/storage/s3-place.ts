@@ -23,6 +23,8 @@ export interface S3Place {
   readonly region: string;
   /** Host, bucket and prefix. */
   readonly label: string;
+  /** ms - that the service wants between two writes of one key. */
+  readonly minWriteGapMs: number;
   /** The URL of a path of the layout. */
   readonly urlOf: (path: string) => URL;
 }
@@ -30,6 +32,8 @@ export interface S3Place {
 // Services whose host names tell the region that requests have to be signed for.
 const REGION_IN_HOST = /^s3[.-]([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|backblazeb2\.com|wasabisys\.com)$/;
 const R2_HOST = /\.r2\.cloudflarestorage\.com$/;
+// ms - R2 takes one write a second and key, and answers 429 to more.
+const R2_WRITE_GAP_MS = 1_000;
 const AMAZON_HOST = /\.amazonaws\.com(?:\.cn)?$/;
 
 /** @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID for an endpoint that is no plain http: or https: URL */
@@ -61,8 +65,10 @@ export function parseS3Place(options: S3PlaceOptions): S3Place {
   }
   endpoint.pathname += folder.map((segment) => `${encodeSegment(segment)}/`).join("");
   const root = endpoint.href;
+  const host = new URL(base.href).hostname;
   return {
-    region: givenRegion ?? regionOf(new URL(base.href).hostname),
+    region: givenRegion ?? regionOf(host),
+    minWriteGapMs: R2_HOST.test(host) ? R2_WRITE_GAP_MS : 0,
     label: `${endpoint.host}${decodeURIComponent(endpoint.pathname).replace(/\/$/, "")}`,
     urlOf: (path) => new URL(`${root}${path.split("/").map(encodeSegment).join("/")}`),
   };

@@ -18,12 +18,13 @@ import { planHttpRead } from "./http-range.js";
 import { unsupported } from "./http-refusal.js";
 import { parseStoragePath, publicUrl } from "./path.js";
 import { progressOf, type StorageProgress } from "./progress.js";
-import { isAbsent, removeResult, type S3Call, s3Refusal, writeOutcome } from "./s3-answer.js";
-import { S3Connection } from "./s3-connection.js";
+import { isAbsent, removeResult, type S3Answer, type S3Call, s3Refusal, writeOutcome } from "./s3-answer.js";
+import { S3Connection, type S3Request } from "./s3-connection.js";
 import { parseCredentials, type S3CredentialSource } from "./s3-credentials.js";
 import { kindOfPath, uploadHeaders } from "./s3-headers.js";
 import { parseS3Place, type S3Place, type S3PlaceOptions } from "./s3-place.js";
 import { probeConditions } from "./s3-probe.js";
+import { WriteGap } from "./write-gap.js";
 
 /** Options of {@link s3}. */
 export interface S3StorageOptions extends S3PlaceOptions {
@@ -39,6 +40,12 @@ export interface S3StorageOptions extends S3PlaceOptions {
    * service's own address answers nobody without credentials.
    */
   readonly publicBaseUrl?: string | undefined;
+  /**
+   * ms - 0 to 60,000, between two writes or removals of one key that this object sends; they wait their turn, within the
+   * time that each has (30 s by default), and none is left out. With 0 nothing waits. Default: 1,000 for R2, which takes one
+   * a second, else 0. A probe keeps 4 gaps: where they are long, say what `conditional` is.
+   */
+  readonly minWriteGapMs?: number | undefined;
   /** Name in verdicts. Default: host, bucket and prefix. */
   readonly label?: string | undefined;
   /** How long the service may be silent. Default: `limits`. */
@@ -89,7 +96,7 @@ export interface S3Storage extends StorageProvider {
  * `NETWORK_STATUS` (with the service's code as the reason) and other `NETWORK_*`; writes `STORAGE_FULL` and
  * `STORAGE_UNSUPPORTED` as well. On a bucket with versions `remove` hides what was there, and the service keeps it.
  *
- * @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID
+ * @throws INPUT_CONFIG_INVALID, INPUT_URL_INVALID, INPUT_INVALID
  */
 export function s3(options: S3StorageOptions): S3Storage {
   return new BucketStorage(options);
@@ -101,6 +108,7 @@ class BucketStorage implements S3Storage {
   readonly ranges = true;
   readonly #place: S3Place;
   readonly #connection: S3Connection;
+  readonly #gap: WriteGap;
   readonly #progress: StorageProgress | undefined;
   readonly #probes: boolean;
   #conditional: boolean;
@@ -117,6 +125,8 @@ class BucketStorage implements S3Storage {
     this.#conditional = conditional === true;
     this.#progress = options.progress;
     const { region } = this.#place;
+    const { minWriteGapMs = this.#place.minWriteGapMs } = options;
+    this.#gap = new WriteGap({ minWriteGapMs, clock, label: this.label });
     this.#connection = new S3Connection({ label: this.label, region, credentials, clock });
   }
 
@@ -175,13 +185,11 @@ class BucketStorage implements S3Storage {
   async remove(path: string, { signal }: CallOptions = {}): Promise<boolean> {
     const url = this.#urlOf(path);
     throwIfAborted(signal, this.label);
-    const answer = await this.#connection.send({
+    const answer = await this.#change({
       method: "DELETE",
       url,
       headers: {},
       signal,
-      maxBytes: 0,
-      bodyStatuses: [],
       progress: progressOf(kindOfPath(path), this.#progress),
     });
     return removeResult(this.#call(url, "remove"), answer);
@@ -202,17 +210,23 @@ class BucketStorage implements S3Storage {
   }
 
   async #put(url: URL, body: Uint8Array, { kind, condition, signal }: StorageWriteOptions): Promise<WriteOutcome> {
-    const answer = await this.#connection.send({
+    const answer = await this.#change({
       method: "PUT",
       url,
       headers: uploadHeaders(kind, condition),
       body,
       signal,
-      maxBytes: 0,
-      bodyStatuses: [],
       progress: progressOf(kind, this.#progress, body.length),
     });
     return writeOutcome(this.#call(url, "write"), answer, condition);
+  }
+
+  /** Credentials are asked for and patience begins when it is sent, not when it begins to wait. */
+  #change(request: Omit<S3Request, "maxBytes">): Promise<S3Answer> {
+    const repeatDelayMs = this.#gap.minWriteGapMs;
+    return this.#gap.run(request.url.href, request.signal, () =>
+      this.#connection.send({ ...request, maxBytes: 0, bodyStatuses: [], repeatDelayMs }),
+    );
   }
 
   async #probe(signal: AbortSignal | undefined): Promise<void> {

@@ -168,12 +168,9 @@ export async function probeWrites(probe: WriteProbe): Promise<readonly Finding[]
     } else findings.ok("write", "What is written can be read back.");
     if (provider.conditional) await probeConditions(probe, found?.tag ?? null, second, bounded, findings);
     else {
-      const advice = 'If its server honours If-Match, say so: "conditional": true in the configuration file.';
-      findings.warn(
-        "conditional",
-        "Conditional writes are not configured; two writers can overwrite one another.",
-        advice,
-      );
+      const advice =
+        'Where a server of HTTP or WebDAV honours If-Match, say so: "conditional": true in its setting. S3 was asked itself.';
+      findings.warn("conditional", "Its writes are not conditional; two writers can overwrite one another.", advice);
     }
   } catch (error) {
     if (!isHawserError(error) || probe.signal?.aborted === true) throw error;

@@ -102,6 +102,13 @@ describe("loadSettings", () => {
     expect(await urls("--write-store", "https://read.example/")).toEqual(["https://read.example/ w"]);
   });
 
+  it("takes the gap between writes of an S3 store", async () => {
+    for (const minWriteGapMs of [0, 60_000]) {
+      const stores = [{ url: "s3://bucket", minWriteGapMs }];
+      expect((await load([], {}, { stores })).stores).toMatchObject(stores);
+    }
+  });
+
   it("counts paths in the file from its directory", async () => {
     const settings = await load(
       [],
@@ -128,6 +135,15 @@ describe("loadSettings", () => {
     [[], {}, { minSources: 1.5 }, "INPUT_CONFIG_INVALID", /config\.json .*minSources: expected int/],
     [[], {}, { timeoutMs: 604_800_001 }, "INPUT_CONFIG_INVALID", /timeoutMs: the number is too large/],
     [[], {}, { minConfirmations: 10_001 }, "INPUT_CONFIG_INVALID", /minConfirmations: the number is too large/],
+    [
+      [],
+      {},
+      { stores: [{ url: "s3://b", minWriteGapMs: -1 }] },
+      "INPUT_CONFIG_INVALID",
+      /stores\.0.*the number is too small/,
+    ],
+    [[], {}, { stores: [{ url: "s3://b", minWriteGapMs: 60_001 }] }, "INPUT_CONFIG_INVALID", /stores\.0.*too large/],
+    [[], {}, { stores: [{ url: "s3://b", minWriteGapMs: 0.5 }] }, "INPUT_CONFIG_INVALID", /stores\.0: expected a URL/],
     [[], {}, { stores: [{ url: "x", writeable: true }] }, "INPUT_CONFIG_INVALID", /stores\.0: unknown member/],
     [[], {}, "[]", "INPUT_CONFIG_INVALID", /expected object/],
     [[], {}, '{"a":', "INPUT_CONFIG_INVALID", /config\.json cannot be used: /],

@@ -84,6 +84,13 @@ describe("openStorage", () => {
     }
   });
 
+  it("S3 keeps the gap between writes that the setting names", async () => {
+    const setting: StorageSetting = { url: "s3://bucket", credentials: keys };
+    const error = await expectCode("INPUT_INVALID", () => openStorage({ ...setting, minWriteGapMs: 60_001 }));
+    expect(error.details.argument).toBe("minWriteGapMs");
+    expect((await openStorage({ ...setting, minWriteGapMs: 60_000 })).kind).toBe("s3");
+  });
+
   it.each<readonly [string, StorageSetting, string, boolean, boolean]>([
     ["dav", { url: "dav+http://127.0.0.1:1/d", credentials: { username: "u", password: "p" } }, "webdav", true, false],
     ["ftp", { url: "ftp://127.0.0.1:1/d", credentials: { username: "u", password: "p" } }, "ftp", true, false],
@@ -120,6 +127,7 @@ describe("openStorage", () => {
     ],
     ["a file: URL of a host", { url: "file://host.example/x" }, /absolute path/],
     ["a member of another kind", { url: "https://h.example", region: "auto" }, /stores\.region: it means nothing/],
+    ["a gap between writes over HTTP", { url: "https://h.example", minWriteGapMs: 0 }, /stores\.minWriteGapMs/],
     ["conditions on FTP", { url: "ftp://h.example", conditional: true }, /stores\.conditional/],
     ["a gateway to write to", { url: "ipfs+https://h.example", writable: true }, /stores\.writable/],
     ["TLS that FTP does not know", { url: "https://h.example", secure: "explicit" }, /stores\.secure/],

@@ -11,7 +11,7 @@ import { OBJECT_PATH, RECORD_PATH } from "./contract.js";
 import { expectCode } from "./expect-code.js";
 import { at, record, s3Servers } from "./s3-opened.js";
 import { BUCKET, CREDENTIALS, fault, serveS3 } from "./s3-server.js";
-import type { TestServer } from "./serve.js";
+import { reply, type TestServer } from "./serve.js";
 
 const { service, answering } = s3Servers();
 const CAPABILITY = "X-Amz-Signature=marker-capability";
@@ -208,6 +208,56 @@ describe("presigned", () => {
     const { signal } = caller;
     const writing = aborted.write(RECORD_PATH, utf8("x"), { kind: "record", signal });
     await expectCode("NETWORK_ABORTED", writing);
+  });
+
+  it("keeps a gap between writes of one path, in their order, and has each signed when its turn comes", async () => {
+    const clock = new FakeClock();
+    const startMs = clock.nowMs();
+    const events: string[] = [];
+    const server = await service({
+      instead: ({ method, path, body }, response) => {
+        events.push(`${method} ${path.slice(-1)} ${body.toString()} ${clock.nowMs() - startMs}`);
+        reply(response, method === "PUT" ? 200 : 204, "", { etag: '"t"' });
+        return true;
+      },
+    });
+    const signed = (options: Partial<PresignedStorageOptions>): StorageProvider =>
+      to(server, {
+        clock,
+        progress: { record: { firstByteMs: 500, idleMs: 500 } },
+        sign: ({ method, path }) => {
+          const key = path === RECORD_PATH ? "a" : "b";
+          events.push(`sign ${method} ${key} ${clock.nowMs() - startMs}`);
+          return Promise.resolve({ url: `${server.url}/${key}` });
+        },
+        ...options,
+      });
+    const storage = signed({ minWriteGapMs: 1_000 });
+    const caller = new AbortController();
+    const { signal } = caller;
+    const body = utf8("1");
+    const first = storage.write(RECORD_PATH, body, { kind: "record" });
+    body.set(utf8("2"));
+    const second = storage.write(RECORD_PATH, body, { kind: "record" });
+    body.set(utf8("3"));
+    const given = expectCode("NETWORK_ABORTED", storage.write(RECORD_PATH, body, { kind: "record", signal }));
+    const removal = storage.remove(RECORD_PATH);
+    await first;
+    expect(await storage.write(OBJECT_PATH, utf8("x"), { kind: "object" })).toBe("stored");
+    caller.abort();
+    await given;
+    expect(events).toEqual(["sign PUT a 0", "PUT a 1 0", "sign PUT b 0", "PUT b x 0"]);
+    expect(clock.pending).toBe(1);
+    await clock.advance(1_000);
+    expect(await second).toBe("stored");
+    await clock.advance(1_000);
+    expect(await removal).toBe(true);
+    expect(events.slice(4)).toEqual(["sign PUT a 1000", "PUT a 2 1000", "sign DELETE a 2000", "DELETE a  2000"]);
+    // Without one nothing waits.
+    const hasty = signed({});
+    await Promise.all([put(hasty), put(hasty)]);
+    expect(events.filter((event) => event === "PUT a x 2000")).toHaveLength(2);
+    for (const minWriteGapMs of [-1, 60_001, 0.5]) await expectCode("INPUT_INVALID", () => signed({ minWriteGapMs }));
   });
 
   it("is patient for as long as it is told", async () => {

@@ -31,7 +31,7 @@ describe("s3: what answers to a read mean", () => {
 
   it("a missing bucket is STORAGE_GONE", async () => {
     const server = await answering(404, fault("NoSuchBucket"));
-    for (const run of [read(server), write(at(server)), at(server).remove(RECORD_PATH)]) {
+    for (const run of [() => read(server), () => write(at(server)), () => at(server).remove(RECORD_PATH)]) {
       expect((await expectCode("STORAGE_GONE", run)).details.reason).toBe("NoSuchBucket");
     }
   });
@@ -48,7 +48,7 @@ describe("s3: what answers to a read mean", () => {
     [401, "", "status 401"],
   ])("status %d with %j is STORAGE_REFUSED: %s", async (status, body, reason) => {
     const server = await answering(status, body);
-    for (const run of [read(server), write(at(server)), at(server).remove(RECORD_PATH)]) {
+    for (const run of [() => read(server), () => write(at(server)), () => at(server).remove(RECORD_PATH)]) {
       const error = await expectCode("STORAGE_REFUSED", run);
       expect(error.details.reason).toBe(reason);
       expect(inspect(error, { depth: 9 })).not.toContain("marker-key-id");

@@ -52,6 +52,15 @@ describe("s3: where a bucket is", () => {
     expect(parseS3Place({ bucket: "my-bucket", ...options }).region).toBe(region);
   });
 
+  it.each([
+    ["https://account.r2.cloudflarestorage.com", 1_000],
+    ["https://account.fedramp.r2.cloudflarestorage.com", 1_000],
+    ["https://s3.example", 0],
+    [undefined, 0],
+  ] as const)("R2 wants a second between two writes of a key: %s", (endpoint, gapMs) => {
+    expect(parseS3Place({ bucket: "my-bucket", endpoint }).minWriteGapMs).toBe(gapMs);
+  });
+
   it("is labelled by host, bucket and prefix", () => {
     expect(parseS3Place({ bucket: "my-bucket", prefix: "a@b/" }).label).toBe(
       "my-bucket.s3.us-east-1.amazonaws.com/a@b",

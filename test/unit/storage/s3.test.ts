@@ -22,13 +22,14 @@ describe("s3 over its double", async () => {
   afterAll(async () => {
     await Promise.all([honest.close(), ignoring.close()]);
   });
-  for (const [name, server] of [
-    ["conditional", honest],
-    ["not conditional", ignoring],
+  for (const [name, server, minWriteGapMs] of [
+    ["conditional", honest, 0],
+    ["conditional, with a gap between writes", honest, 1],
+    ["not conditional", ignoring, 0],
   ] as const) {
-    const common = { bucket: BUCKET, endpoint: server.url, credentials: CREDENTIALS };
+    const common = { bucket: BUCKET, endpoint: server.url, credentials: CREDENTIALS, minWriteGapMs };
     const cases = storageContract({
-      open: (place) => s3({ ...common, prefix: `~a/${place}@b+c=d` }),
+      open: (place) => s3({ ...common, prefix: `~a${minWriteGapMs}/${place}@b+c=d` }),
       openRefused: () => s3({ ...common, credentials: { ...CREDENTIALS, secretAccessKey: "marker-other" } }),
       openGone: () => s3({ ...common, bucket: "other-bucket" }),
       openStopped: () => s3({ ...common, endpoint: stopped.url }),

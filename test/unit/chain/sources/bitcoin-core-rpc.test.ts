@@ -222,10 +222,12 @@ describe("JSON-RPC of bitcoinCore", () => {
     const controller = new AbortController();
     const hanging = source();
     // More than are sent at a time: those that wait for their turn end, too.
-    const calls = Array.from({ length: 12 }, () => hanging.tip({ signal: controller.signal }));
+    const calls = Promise.all(
+      Array.from({ length: 12 }, () => expectCode("NETWORK_ABORTED", hanging.tip({ signal: controller.signal }))),
+    );
     await expect.poll(() => double.requests.length).toBeGreaterThanOrEqual(8);
     controller.abort();
-    for (const call of calls) await expectCode("NETWORK_ABORTED", call);
+    await calls;
     expect(double.requests.length).toBeLessThanOrEqual(12);
     double.instead = null;
     expect((await hanging.tip()).height).toBe(world.chain.height);

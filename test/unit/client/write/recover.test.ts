@@ -43,11 +43,11 @@ describe("recoverName", () => {
     await alice.writer.putMutable("anna", "note", utf8("two"));
     expect(await world.reader().getMutable("anna", "note")).toMatchObject({ data: utf8("two") });
     for (const write of [
-      alice.writer.putMutable("anna", "other", utf8("three")),
-      alice.writer.putImmutable("anna", utf8("data")),
-      alice.writer.renewName("anna"),
+      () => alice.writer.putMutable("anna", "other", utf8("three")),
+      () => alice.writer.putImmutable("anna", utf8("data")),
+      () => alice.writer.renewName("anna"),
     ]) {
-      await expect(write).rejects.toMatchObject({ code: "NAME_UNSEALED" });
+      await expect(write()).rejects.toMatchObject({ code: "NAME_UNSEALED" });
     }
     const plan = await alice.writer.plan.recoverName("anna", { feeRateSatsPerVbyte: 1 });
     expect(plan.cost).toMatchObject({ bondSats: 1_000n, reserveSats: 3_160n, beaconSats: 330n });
