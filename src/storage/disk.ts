@@ -15,6 +15,7 @@ import type {
 } from "../ports.js";
 import { systemClock } from "../runtime/clock.js";
 import { makeDirectory } from "../runtime/make-directory.js";
+import { isDiskFull } from "./disk-full.js";
 import { type DiskLock, takeDiskLock } from "./disk-lock.js";
 import { diskName } from "./disk-name.js";
 import { parseStoragePath, publicUrl } from "./path.js";
@@ -101,11 +102,18 @@ class DiskStorage implements StorageProvider {
       if (root === null) return true;
       const parent = await this.#inside(root, join(root, ...segments.slice(0, -1)));
       if (parent === null) return true;
-      return this.#locked(path, options.signal, async () => {
+      const run = async (): Promise<boolean> => {
         await removeFile(join(parent, segments[segments.length - 1] ?? ""));
         await syncDirectory(parent);
         return true;
-      });
+      };
+      try {
+        return await this.#locked(path, options.signal, run);
+      } catch (error) {
+        // No room for a lock: nobody held one a moment before, who comes now gets none either, and this makes room.
+        if (isDiskFull(error)) return run();
+        throw error;
+      }
     });
   }
 
@@ -198,12 +206,12 @@ class DiskStorage implements StorageProvider {
       return await run();
     } catch (error) {
       if (isHawserError(error)) throw error;
-      const code = errorCode(error);
-      if (code === "ENOSPC" || code === "EDQUOT") {
+      const code = errorCode(error) ?? "the file system failed";
+      if (isDiskFull(error)) {
         const details = { label: this.label, reason: code };
         throw new HawserError("STORAGE_FULL", `${this.label} has no space left: ${code}.`, details, { cause: error });
       }
-      throw this.#refused(code ?? "the file system failed", error);
+      throw this.#refused(code, error);
     }
   }
 

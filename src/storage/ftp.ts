@@ -1,5 +1,5 @@
 import { encodeHex } from "../bytes/hex.js";
-import { HawserError } from "../errors.js";
+import { HawserError, isHawserError } from "../errors.js";
 import type {
   CallOptions,
   Clock,
@@ -53,7 +53,7 @@ const READS = 2;
 /**
  * The layout of section 10 on an FTP server (RFC 959), for Node alone. A body is stored under a temporary name, its size
  * is asked for, and then it is renamed: readers see the old file or the new one where the server's rename replaces files
- * as POSIX has it. A crash may leave a temporary file (`@....tmp`) behind, which no reader asks for. No write is
+ * as POSIX has it. A crash or an abort may leave a temporary file (`@....tmp`) behind, which no reader asks for. No write is
  * conditional, and no part of a file can be read. Folders are made where they are missing, the base itself included; a
  * base that is not there reads as empty.
  *
@@ -78,6 +78,7 @@ class FtpStorage implements StorageProvider {
   readonly #base: FtpBase;
   readonly #pool: FtpPool;
   readonly #progress: StorageProgress | undefined;
+  #closes = 0;
 
   constructor(baseUrl: string, options: FtpOptions) {
     const { credentials, secure, tls = {}, connections = DEFAULT_CONNECTIONS, clock = systemClock } = options;
@@ -109,9 +110,20 @@ class FtpStorage implements StorageProvider {
     // Copied before anything is awaited: the caller may reuse its buffer.
     const bytes = body.slice();
     const { kind, signal } = options;
-    await this.#run("write", path, { kind, signal, uploadBytes: bytes.length }, (session) =>
-      this.#writeFile(session, path, bytes),
-    );
+    const temporary = `${path.slice(0, path.lastIndexOf("/"))}/@${encodeHex(systemRandom.bytes(12))}.tmp`;
+    const closes = this.#closes;
+    let used: FtpSession | null = null;
+    try {
+      await this.#run("write", path, { kind, signal, uploadBytes: bytes.length }, (session) => {
+        used = session;
+        return this.#writeFile(session, path, temporary, bytes);
+      });
+    } catch (error) {
+      const broke = isHawserError(error, "NETWORK_UNREACHABLE") && isClosed(used) && closes === this.#closes;
+      // A server whose disk is full may break the connection, and what came so far would keep the disk full.
+      if (broke) await this.#removeLeft(temporary, signal);
+      throw error;
+    }
     return "stored";
   }
 
@@ -134,6 +146,7 @@ class FtpStorage implements StorageProvider {
   }
 
   async close(): Promise<void> {
+    this.#closes += 1;
     this.#pool.close();
   }
 
@@ -177,10 +190,9 @@ class FtpStorage implements StorageProvider {
     }
   }
 
-  async #writeFile(session: FtpSession, path: string, body: Uint8Array): Promise<void> {
+  async #writeFile(session: FtpSession, path: string, temporaryPath: string, body: Uint8Array): Promise<void> {
     const file = `${session.folder}/${path}`;
-    const parent = file.slice(0, file.lastIndexOf("/"));
-    const temporary = `${parent}/@${encodeHex(systemRandom.bytes(12))}.tmp`;
+    const temporary = `${session.folder}/${temporaryPath}`;
     const upload = (): Promise<void> => session.upload(temporary, body, this.#shown(path));
     try {
       try {
@@ -193,10 +205,15 @@ class FtpStorage implements StorageProvider {
       }
       await session.rename(temporary, file);
     } catch (error) {
-      // Where the connection is gone it stays.
       if (!session.closed) await session.remove(temporary).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** Over another connection. The outcome is told already; what stays is no path of the layout. */
+  async #removeLeft(temporary: string, signal: AbortSignal | undefined): Promise<void> {
+    const remove = (session: FtpSession): Promise<void> => session.remove(`${session.folder}/${temporary}`);
+    await this.#run("remove", temporary, { kind: "record", signal }, remove).catch(() => undefined);
   }
 
   async #makeFolders(session: FtpSession, path: string): Promise<void> {
@@ -230,6 +247,11 @@ class FtpStorage implements StorageProvider {
   #shown(path: string): string {
     return `${this.#base.href}${path}`;
   }
+}
+
+/** Of a connection that came about. */
+function isClosed(session: FtpSession | null): boolean {
+  return session?.closed === true;
 }
 
 function invalidSetting(setting: string, reason: string): HawserError<"INPUT_CONFIG_INVALID"> {

@@ -55,7 +55,7 @@ export interface HttpStorageOptions {
  *
  * Reads throw `NETWORK_STATUS` for every status but 200, 404 and 410, and `NETWORK_UNREACHABLE` for a body that ends
  * before its length. Writes throw `STORAGE_REFUSED` (401, 403),
- * `STORAGE_UNSUPPORTED` (405, 501, or a condition without `conditional`), else `NETWORK_*`.
+ * `STORAGE_UNSUPPORTED` (405, 501, or a condition without `conditional`), `STORAGE_FULL` (507 alone), else `NETWORK_*`.
  *
  * @throws INPUT_URL_INVALID
  */

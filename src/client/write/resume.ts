@@ -122,9 +122,9 @@ async function operationJob(core: WriterCore, entry: JournalEntry): Promise<Job>
 async function finishOperation(
   core: WriterCore,
   entry: JournalEntry,
-  { waitFor = "depth", timeoutMs, signal, onEvent }: ResumeOptions,
+  { waitFor = "depth", required, timeoutMs, signal, onEvent }: ResumeOptions,
 ): Promise<"done" | "waiting"> {
-  const operation = core.operation(entry, { resumed: true });
+  const operation = core.operation(entry, { resumed: true, required });
   if (waitFor === "depth") await operation.wait({ timeoutMs, signal, onEvent });
   else await operation.advance({ signal, onEvent });
   if (operation.state !== "done") return "waiting";

@@ -55,12 +55,16 @@ export class WriterCore {
   /**
    * @param resumed - whether the entry was found in the journal, so that its transactions may be out already. How many
    *   providers must hold it is then for this writer to say, which may have others than the one that began it.
+   * @param required - Providers that must hold it, where it was resumed. Default: the writer's.
    */
-  operation(entry: JournalEntry, { resumed }: { readonly resumed: boolean }): PendingOperation {
+  operation(
+    entry: JournalEntry,
+    { resumed, required = this.parts.required }: { readonly resumed: boolean; readonly required?: number | undefined },
+  ): PendingOperation {
     const { core, storage, clock, pollIntervalMs } = this.parts;
     const { desk, journal, removals } = this;
     const parts: OperationParts = { core, desk, journal, removals, storage, clock, pollIntervalMs };
-    return new PendingOperation(parts, resumed ? { ...entry, required: this.parts.required } : entry, { resumed });
+    return new PendingOperation(parts, resumed ? { ...entry, required } : entry, { resumed });
   }
 
   fate(entry: JournalEntry): Fate {

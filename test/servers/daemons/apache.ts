@@ -34,13 +34,18 @@ const PASSWORD = "pässword:1";
 
 /** How Apache is set up. */
 export interface ApacheOptions {
+  /** Directory below which everything of it lies. Default: that of temporary files. */
+  readonly parent?: string | undefined;
   /** Lines for its folder, which say who may do what. Default: whoever logs in may do everything. */
   readonly rules?: string | undefined;
 }
 
 /** Starts Apache on an empty folder. */
-export async function startApache({ rules = "Require valid-user" }: ApacheOptions = {}): Promise<Apache> {
-  const dir = await mkdtemp(join(tmpdir(), "hawser-apache-"));
+export async function startApache({
+  parent = tmpdir(),
+  rules = "Require valid-user",
+}: ApacheOptions = {}): Promise<Apache> {
+  const dir = await mkdtemp(join(parent, "hawser-apache-"));
   const folder = join(dir, "files");
   await mkdir(folder);
   const user = debianUser("www-data");

@@ -21,6 +21,8 @@ export interface KuboNode extends AsyncDisposable {
 
 /** How a node is set up. */
 export interface KuboNodeOptions {
+  /** Directory below which everything of it lies. Default: that of temporary files. */
+  readonly parent?: string | undefined;
   /** Token that its RPC asks for as `Authorization: Bearer`. Default: none is needed. */
   readonly token?: string | undefined;
   /** Further settings. */
@@ -28,8 +30,12 @@ export interface KuboNodeOptions {
 }
 
 /** Starts a node with an empty repository. */
-export async function startKubo({ token, settings: further = {} }: KuboNodeOptions = {}): Promise<KuboNode> {
-  const dir = await mkdtemp(join(tmpdir(), "hawser-kubo-"));
+export async function startKubo({
+  parent = tmpdir(),
+  token,
+  settings: further = {},
+}: KuboNodeOptions = {}): Promise<KuboNode> {
+  const dir = await mkdtemp(join(parent, "hawser-kubo-"));
   const [apiPort = 0, gatewayPort = 0] = await freePorts(2);
   const env = { IPFS_PATH: join(dir, "repository"), IPFS_TELEMETRY: "off" };
   const ipfs = async (...args: readonly string[]): Promise<string> => {

@@ -13,6 +13,8 @@ export interface Nginx extends AsyncDisposable {
 
 /** How nginx is set up. */
 export interface NginxOptions {
+  /** Directory below which everything of it lies. Default: that of temporary files. */
+  readonly parent?: string | undefined;
   /** A folder that is there; its owner removes it. Default: an empty one. */
   readonly folder?: string | undefined;
   /** Whether it takes PUT and DELETE. Default false. */
@@ -23,11 +25,12 @@ export interface NginxOptions {
 
 /** Starts nginx. */
 export async function startNginx({
+  parent = tmpdir(),
   folder,
   writable = false,
   directives = { http: "", location: "" },
 }: NginxOptions = {}): Promise<Nginx> {
-  const dir = await mkdtemp(join(tmpdir(), "hawser-nginx-"));
+  const dir = await mkdtemp(join(parent, "hawser-nginx-"));
   const root = folder ?? join(dir, "files");
   await mkdir(root, { recursive: true });
   const [port = 0] = await freePorts(1);

@@ -13,9 +13,15 @@ export interface RcloneWebdav extends AsyncDisposable {
   readonly password: string;
 }
 
+/** How it is set up. */
+export interface RcloneOptions {
+  /** Directory below which everything of it lies. Default: that of temporary files. */
+  readonly parent?: string | undefined;
+}
+
 /** Starts `rclone serve webdav`. */
-export async function startRcloneWebdav(): Promise<RcloneWebdav> {
-  const folder = await mkdtemp(join(tmpdir(), "hawser-rclone-"));
+export async function startRcloneWebdav({ parent = tmpdir() }: RcloneOptions = {}): Promise<RcloneWebdav> {
+  const folder = await mkdtemp(join(parent, "hawser-rclone-"));
   const [port = 0] = await freePorts(1);
   const [username, password] = ["user", "password"];
   const url = `http://127.0.0.1:${port}`;

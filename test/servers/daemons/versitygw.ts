@@ -11,11 +11,17 @@ export interface Versitygw extends S3Service {
   readonly folder: string;
 }
 
+/** How versitygw is set up. */
+export interface VersitygwOptions {
+  /** Directory below which everything of it lies. Default: that of temporary files. */
+  readonly parent?: string | undefined;
+}
+
 const CREDENTIALS = { accessKeyId: "AKIDVERSITYGW", secretAccessKey: "versity/secret+key" };
 
 /** Starts versitygw with one empty bucket. Its file system has to keep extended attributes, which tags are kept in. */
-export async function startVersitygw(): Promise<Versitygw> {
-  const dir = await mkdtemp(join(tmpdir(), "hawser-versitygw-"));
+export async function startVersitygw({ parent = tmpdir() }: VersitygwOptions = {}): Promise<Versitygw> {
+  const dir = await mkdtemp(join(parent, "hawser-versitygw-"));
   const [port = 0] = await freePorts(1);
   const bucket = "hawser-bucket";
   const folder = join(dir, "buckets", bucket);

@@ -19,6 +19,8 @@ export interface Vsftpd extends AsyncDisposable {
 
 /** How vsftpd is set up. */
 export interface VsftpdOptions {
+  /** Directory below which everything of it lies. Default: that of temporary files. */
+  readonly parent?: string | undefined;
   /** Default: without TLS. */
   readonly tls?: { readonly certificate: Certificate; readonly implicit: boolean } | undefined;
   /** Further lines of its configuration. */
@@ -29,8 +31,8 @@ export interface VsftpdOptions {
  * Starts vsftpd. Its anonymous user may write and needs a password out of a list, which takes neither a user nor a PAM
  * service of this machine.
  */
-export async function startVsftpd({ tls, settings = [] }: VsftpdOptions = {}): Promise<Vsftpd> {
-  const dir = await mkdtemp(join(tmpdir(), "hawser-vsftpd-"));
+export async function startVsftpd({ parent = tmpdir(), tls, settings = [] }: VsftpdOptions = {}): Promise<Vsftpd> {
+  const dir = await mkdtemp(join(parent, "hawser-vsftpd-"));
   const login = join(dir, "login");
   const folder = join(login, "files");
   const empty = join(dir, "empty");

@@ -9,6 +9,8 @@ export interface FtpServerOptions {
   readonly absent?: string | undefined;
   /** Bytes of an upload that it keeps, or of a download that it sends. Default: all. */
   readonly keeps?: number | undefined;
+  /** Whether it keeps the first part of an upload and breaks the data connection, as vsftpd does on a full disk. */
+  readonly breaksUploads?: boolean | undefined;
   /** What LIST gives, by folder. Default: as `ls -a`. */
   readonly list?: ((folder: string, names: readonly string[]) => readonly string[]) | undefined;
 }
@@ -93,7 +95,11 @@ export async function serveFtp(options: FtpServerOptions = {}): Promise<FtpServe
         }
         await transfer(async (data) => {
           const chunks: Buffer[] = [];
-          for await (const chunk of data as AsyncIterable<Buffer>) chunks.push(chunk);
+          for await (const chunk of data as AsyncIterable<Buffer>) {
+            chunks.push(chunk);
+            if (options.breaksUploads === true) break;
+          }
+          if (options.breaksUploads === true) data.resetAndDestroy();
           files.set(at(path), Buffer.concat(chunks).subarray(0, options.keeps));
         });
       },

@@ -225,6 +225,29 @@ describe("ftp", () => {
     expect(server.seen.filter((line) => line.startsWith("USER"))).toEqual(["USER u1", "USER u2"]);
   });
 
+  it("takes away what an upload left whose connection broke, over another one", async () => {
+    const body = new Uint8Array(4_000_000);
+    const upload = (storage: StorageProvider) => storage.write(OBJECT_PATH, body, { kind: "object" });
+    const { server, storage } = await open({ breaksUploads: true });
+    await expectCode("NETWORK_UNREACHABLE", () => upload(storage));
+    const temporary = server.seen
+      .filter((line) => line.startsWith("STOR "))
+      .at(-1)
+      ?.slice("STOR ".length);
+    expect(server.seen).toContain(`DELE ${temporary}`);
+    expect([server.connections(), server.files.size]).toEqual([2, 0]);
+    // It is nothing more than a try.
+    const stubborn = await open({ breaksUploads: true, intercept: (command) => (command === "DELE" ? "drop" : null) });
+    await expectCode("NETWORK_UNREACHABLE", () => upload(stubborn.storage));
+    expect(stubborn.server.seen.filter((line) => line.startsWith("DELE "))).toHaveLength(1);
+    const closed = await open({ intercept: (command) => (command === "SIZE" ? "silent" : null) });
+    const writing = expectCode("NETWORK_UNREACHABLE", () => store(closed.storage));
+    while (!closed.server.seen.some((line) => line.startsWith("SIZE "))) await new Promise(setImmediate);
+    await closed.storage.close?.();
+    await writing;
+    expect(closed.server.connections()).toBe(1);
+  });
+
   it("makes a connection again that the server closed unseen, once, and none that broke on the way", async () => {
     let drops = 0;
     const { server, storage } = await open({

@@ -226,6 +226,26 @@ describe("W7: providers that must hold the bytes", () => {
     });
   });
 
+  it("are those that `resume` names, for operations as for records", async () => {
+    const author = await owner("alice");
+    await author.writer.putMutable("alice", "id", utf8("1"));
+    const gate = onlyFor(world.stores[1], full);
+    const both = { required: 2 };
+    const { writer } = author.start({ gate });
+    const failed = { code: "STORAGE_UNAVAILABLE", details: { required: 2, stored: 1 } };
+    await expect(writer.putMutable("alice", "id", utf8("2"), both)).rejects.toMatchObject(failed);
+    await expect(writer.putImmutable("alice", utf8("data"), both)).rejects.toMatchObject(failed);
+    const recorder = new Recorder();
+    const again = await author.start({ gate: onlyFor(world.stores[1], full) }).writer.resume(both);
+    expect(again).toMatchObject([
+      { kind: "update", outcome: "failed", error: failed },
+      { kind: "record", outcome: "failed", error: failed },
+    ]);
+    const done = { outcome: "done", error: null };
+    expect(await author.start({ gate: recorder.gate }).writer.resume(both)).toMatchObject([done, done]);
+    expect(recorder.count("source.broadcast")).toBe(1);
+  });
+
   it("that hold the record of a failed put get the same bytes when it is called again (W5)", async () => {
     const author = await owner("alice");
     await author.writer.putMutable("alice", "id", utf8("1"));
